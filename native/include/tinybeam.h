@@ -1,0 +1,156 @@
+/* The contract between the engine and whoever drives it.
+ *
+ * Owns:  the exported functions, their codes and flags, and the shape of the terms that cross the border.
+ * Knows: nothing of Python; a caller is any thread that can make a C call.
+ * Never: a callback. C is only asked (DESIGN: data flows one way).
+ *
+ * Terms are MessagePack. The two that matter:
+ *
+ *   batch   = [ request, ... ]                         written by tb_engine_poll
+ *   request = [ handle:uint, method:str, path:str, query:str|nil, fields:bin, peer:bin, prefix:str, body:bin ]
+ *     path    the target's path as sent, still percent-encoded ("*" for OPTIONS *, "host:port" for CONNECT)
+ *     query   what follows the first '?', nil when there is none
+ *     fields  "\nname:value\nname:value\n"; names lower-cased, values trimmed and free of control characters
+ *     peer    port (2 octets, network order) then the 4 or 16 octets of the address; empty for a unix socket
+ *     prefix  "http://authority" of an absolute-form target, otherwise ""
+ *
+ *   answers = [ answer, ... ]                          read by tb_engine_poll and tb_engine_respond
+ *   answer  = [ handle:uint, kind:uint, body ]                        200 with a TB_KIND_... content type
+ *           | [ handle:uint, status:uint, fields:bin|str, body ]      fields = "Name: value\r\n" per field
+ *     body    bin | str | nil
+ */
+#ifndef TINYBEAM_H
+#define TINYBEAM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__GNUC__)
+#define TB_EXPORT __attribute__((visibility("default")))
+#else
+#define TB_EXPORT
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define TB_ABI_VERSION 1
+
+/* Codes. Every call returns TB_OK (or a count, where said) or one of these; nothing aborts. */
+#define TB_OK 0
+#define TB_EINVAL (-1)        /* an argument no caller should pass */
+#define TB_ENOMEM (-2)        /* out of memory; nothing was changed */
+#define TB_EBADHANDLE (-3)    /* forged, stale, or another engine's handle */
+#define TB_EALREADY (-4)      /* this handle was answered before */
+#define TB_EDISCONNECTED (-5) /* the client left first; the handle is spent */
+#define TB_ESHUTDOWN (-6)     /* the engine is closed */
+#define TB_EFORKED (-7)       /* this is a forked child; the engine belongs to its parent */
+#define TB_EBUFFER (-8)       /* the batch buffer cannot hold the next request; tb_engine_batch_bytes says what can */
+#define TB_ETERM (-9)         /* the answers are not well-formed terms; those before the bad one were taken */
+#define TB_ELIMIT (-10)       /* too many runners, constants or listeners */
+#define TB_ESYSTEM (-1000)    /* TB_ESYSTEM - errno: the operating system refused */
+
+/* Content kinds of a short answer. */
+#define TB_KIND_TEXT 1
+#define TB_KIND_JSON 2
+#define TB_KIND_BYTES 3
+#define TB_KIND_HTML 4
+
+/* What tb_engine_poll returns when it is not negative:
+ * bits 0-31 length of the batch, bits 32-47 a runner, bits 48-62 flags. */
+#define TB_POLL_WAKE 1    /* tb_engine_wake was called */
+#define TB_POLL_SIGNAL 2  /* an octet came through the wakeup fd, or a signal interrupted the wait */
+#define TB_POLL_RESUME 4  /* you now hold the scheduler, taken from the runner in bits 32-47, which is blocked */
+#define TB_POLL_SPARE 8   /* no runner is left on stand-by: start one */
+#define TB_POLL_RETIRE 16 /* you are one stand-by too many: close your runner and leave */
+#define TB_POLL_DRAINED 32 /* drain has finished: no connection is open */
+
+/* Every knob of an engine; see tinybeam/config.py for the reasons behind the defaults. Zero means "the default". */
+typedef struct tb_config {
+    uint64_t request_line_bytes_max;
+    uint64_t header_bytes_max;
+    uint64_t header_fields_max;
+    uint64_t body_bytes_max;
+    uint64_t batch_requests_max;
+    uint64_t pipeline_requests_max;
+    uint64_t handles_max;
+    uint64_t connections_max;
+    uint64_t takeover_ms;
+    uint64_t standby_idle_ms;
+} tb_config;
+
+/* Counters since the engine was opened, except those marked "now". */
+typedef struct tb_stats {
+    uint64_t connections_open; /* now */
+    uint64_t connections_accepted;
+    uint64_t accept_errors;
+    uint64_t requests;         /* handed to a runner */
+    uint64_t requests_refused; /* malformed or over a limit; answered in C */
+    uint64_t constants;        /* answered in C from a constant */
+    uint64_t handles_open;     /* now: handed out and not answered */
+    uint64_t answers_refused;  /* second, stale or forged answers */
+    uint64_t answers_late;     /* the client had left */
+    uint64_t polls;
+    uint64_t takeovers;
+    uint64_t runners;          /* now */
+    uint64_t standbys;         /* now */
+} tb_stats;
+
+typedef struct tb_engine tb_engine;
+
+TB_EXPORT uint32_t tb_abi_version(void);
+TB_EXPORT uint64_t tb_config_size(void);
+TB_EXPORT uint64_t tb_stats_size(void);
+
+/* Opens an engine: its poll set, handle table and monitor thread. Nothing listens yet. */
+TB_EXPORT int32_t tb_engine_open(const tb_config *config, tb_engine **engine);
+/* Closes it: every waiter wakes with TB_ESHUTDOWN; sockets close when the last caller has left. Exactly one caller gets
+ * TB_OK, all others TB_ESHUTDOWN. */
+TB_EXPORT int32_t tb_engine_close(tb_engine *engine);
+/* Frees what remains of a closed engine; the caller vouches that no call is or will be made on it. */
+TB_EXPORT void tb_engine_free(tb_engine *engine);
+/* In a forked child: closes the child's copies of the descriptors with plain close and marks the engine TB_EFORKED. */
+TB_EXPORT int32_t tb_engine_abandon(tb_engine *engine);
+
+/* Listens on every address that host resolves to. Returns the port (the one chosen, where port was 0), or a code. */
+TB_EXPORT int32_t tb_engine_listen(tb_engine *engine, const char *host, uint16_t port, uint32_t backlog);
+/* Listens on a unix socket; a dead socket file in the way is removed, a live one or another file is an error. */
+TB_EXPORT int32_t tb_engine_listen_unix(tb_engine *engine, const char *path, uint32_t backlog);
+/* Adds a constant: GET and HEAD of this exact path are answered in C. Before tb_engine_listen only. */
+TB_EXPORT int32_t tb_engine_add_constant(tb_engine *engine, const void *path, size_t path_len, uint32_t status,
+                                         const void *fields, size_t fields_len, const void *body, size_t body_len);
+/* Stops accepting, closes idle connections, ends the others after their answer. TB_POLL_DRAINED follows. */
+TB_EXPORT int32_t tb_engine_drain(tb_engine *engine);
+/* Makes the scheduler's poll return with TB_POLL_WAKE. Any thread. */
+TB_EXPORT int32_t tb_engine_wake(tb_engine *engine);
+/* A non-blocking descriptor; an octet written to it ends the poll with TB_POLL_SIGNAL (for signal.set_wakeup_fd). */
+TB_EXPORT int32_t tb_engine_wakeup_fd(tb_engine *engine);
+
+/* Registers the calling thread as a runner. Returns its number, or a code. The first one holds the scheduler. */
+TB_EXPORT int32_t tb_runner_open(tb_engine *engine);
+/* The runner leaves. If it held the scheduler, a runner on stand-by gets it, or the next one that opens or polls. */
+TB_EXPORT int32_t tb_runner_close(tb_engine *engine, uint32_t runner);
+/* One octet, valid until tb_engine_free. A poll clears it; the runner sets it to 1 when its batch is decoded and it begins
+ * to run handlers. Only then can its scheduler be taken: a runner that waits for the interpreter is not blocked. */
+TB_EXPORT uint8_t *tb_runner_phase(tb_engine *engine, uint32_t runner);
+/* Answers 500 to every request of the runner's last batch that is still open. For a runner that crashed. */
+TB_EXPORT int32_t tb_runner_forfeit(tb_engine *engine, uint32_t runner);
+
+/* One turn of a runner: spends the answers, and then
+ *  - if it holds the scheduler: flushes, waits for events, parses, and writes a batch;
+ *  - if not (its scheduler was taken while it was blocked): waits on stand-by until it is given a scheduler.
+ * An answer whose status or fields are not fit for the wire becomes a 500. */
+TB_EXPORT int64_t tb_engine_poll(tb_engine *engine, uint32_t runner, const void *answers, size_t answers_len,
+                                 void *batch, size_t batch_capacity);
+/* The buffer size that the request which met TB_EBUFFER needs. */
+TB_EXPORT uint64_t tb_engine_batch_bytes(tb_engine *engine);
+/* Spends the handles of these answers from any thread; the holder of the scheduler is woken to write them. Returns
+ * TB_OK, or the code of the first answer that was refused (the others were still taken). */
+TB_EXPORT int32_t tb_engine_respond(tb_engine *engine, const void *answers, size_t answers_len);
+TB_EXPORT int32_t tb_engine_stats(tb_engine *engine, tb_stats *stats);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

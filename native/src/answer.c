@@ -1,0 +1,65 @@
+/* One answer term, read; see answer.h.
+ *
+ * Owns:  the validation of what Python sends.
+ * Knows: that Python has checked names and values already; this is the second of two locks.
+ * Never: copies.
+ */
+#include "answer.h"
+
+#include <string.h>
+
+#include "response.h"
+#include "tinybeam.h"
+
+/* Every line is "name: value" and ends in CRLF, and there is no CR, LF or NUL elsewhere. */
+bool answer_fields_valid(const uint8_t *fields, size_t len) {
+    const uint8_t *at = fields;
+    const uint8_t *end = fields + len;
+    while (at < end) {
+        const uint8_t *cr = memchr(at, '\r', (size_t)(end - at));
+        if (cr == NULL || cr + 1 >= end || cr[1] != '\n' || *at == ':') {
+            return false;
+        }
+        size_t line_len = (size_t)(cr - at);
+        if (memchr(at, ':', line_len) == NULL || memchr(at, '\n', line_len) != NULL || memchr(at, 0, line_len) != NULL) {
+            return false;
+        }
+        at = cr + 2;
+    }
+    return true;
+}
+
+/* What the client gets when the answer is not fit for the wire. */
+static void answer_spoil(answer *ans) {
+    ans->status = 500;
+    ans->kind = 0;
+    ans->fields = NULL;
+    ans->fields_len = 0;
+    ans->body = NULL;
+    ans->body_len = 0;
+}
+
+bool answer_next(term_reader *reader, answer *ans) {
+    uint32_t count;
+    uint64_t code;
+    if (!term_next_array(reader, &count) || (count != 3 && count != 4) || !term_next_uint(reader, &ans->handle) ||
+        !term_next_uint(reader, &code)) {
+        return false;
+    }
+    ans->fields = NULL;
+    ans->fields_len = 0;
+    if (count == 4 && !term_next_octets(reader, &ans->fields, &ans->fields_len)) {
+        return false;
+    }
+    if (!term_next_octets(reader, &ans->body, &ans->body_len)) {
+        return false;
+    }
+    bool fit = count == 3 ? code > 0 && code < RESPONSE_KINDS
+                          : code >= 200 && code <= 599 && answer_fields_valid(ans->fields, ans->fields_len);
+    ans->status = count == 3 ? 200 : (uint32_t)code;
+    ans->kind = count == 3 ? (uint32_t)code : 0;
+    if (!fit) {
+        answer_spoil(ans);
+    }
+    return true;
+}

@@ -1,0 +1,443 @@
+/* The engine: the exported calls, and who may be inside them.
+ *
+ * Owns:  the opaque tb_engine: one scheduler, its lobby and its monitor; the count of callers inside.
+ * Knows: when its memory may go: the sockets when the last caller has left, the rest at tb_engine_free.
+ * Never: lets a call into a closed engine or a forked copy.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lobby.h"
+#include "monitor.h"
+#include "scheduler.h"
+#include "tinybeam.h"
+
+enum { ENGINE_CALLERS_CLOSED = 1u << 30 };
+
+struct tb_engine {
+    /* 1 in the process that opened the engine; the kernel gives a forked child a page of zeros instead. */
+    volatile uint8_t *ours;
+    size_t page_len;
+    _Atomic uint32_t callers; /* inside a call, and 1 for being open; plus ENGINE_CALLERS_CLOSED */
+    _Atomic bool released;
+    tb_config config;
+    scheduler sched;
+    lobby lob;
+    monitor mon;
+    /* How long a request takes its runner, so that a batch stays short beside the monitor's tick. */
+    uint64_t left_ns;
+    uint64_t request_ns;
+    uint32_t handed;
+};
+
+static const tb_config engine_defaults = {
+    .request_line_bytes_max = 8192,
+    .header_bytes_max = 65536,
+    .header_fields_max = 100,
+    .body_bytes_max = 10 * 1024 * 1024,
+    .batch_requests_max = 128,
+    .pipeline_requests_max = 64,
+    .handles_max = 65536,
+    .connections_max = 65536,
+    .takeover_ms = 1,
+    .standby_idle_ms = 10000,
+};
+
+uint32_t tb_abi_version(void) {
+    return TB_ABI_VERSION;
+}
+
+uint64_t tb_config_size(void) {
+    return sizeof(tb_config);
+}
+
+uint64_t tb_stats_size(void) {
+    return sizeof(tb_stats);
+}
+
+static uint64_t engine_choose(uint64_t given, uint64_t preset) {
+    return given == 0 ? preset : given;
+}
+
+static bool engine_configure(tb_config *config, const tb_config *given) {
+    const tb_config *preset = &engine_defaults;
+    const tb_config none = {0};
+    given = given == NULL ? &none : given;
+    *config = (tb_config){
+        .request_line_bytes_max = engine_choose(given->request_line_bytes_max, preset->request_line_bytes_max),
+        .header_bytes_max = engine_choose(given->header_bytes_max, preset->header_bytes_max),
+        .header_fields_max = engine_choose(given->header_fields_max, preset->header_fields_max),
+        .body_bytes_max = engine_choose(given->body_bytes_max, preset->body_bytes_max),
+        .batch_requests_max = engine_choose(given->batch_requests_max, preset->batch_requests_max),
+        .pipeline_requests_max = engine_choose(given->pipeline_requests_max, preset->pipeline_requests_max),
+        .handles_max = engine_choose(given->handles_max, preset->handles_max),
+        .connections_max = engine_choose(given->connections_max, preset->connections_max),
+        .takeover_ms = engine_choose(given->takeover_ms, preset->takeover_ms),
+        .standby_idle_ms = engine_choose(given->standby_idle_ms, preset->standby_idle_ms),
+    };
+    return config->request_line_bytes_max <= INT32_MAX && config->header_bytes_max <= INT32_MAX &&
+           config->header_fields_max <= PARSER_FIELDS_MAX && config->body_bytes_max <= INT32_MAX &&
+           config->batch_requests_max <= 65536 && config->pipeline_requests_max <= 32767 &&
+           config->handles_max <= HANDLE_SLOTS_MAX && config->connections_max <= INT32_MAX &&
+           config->takeover_ms <= 60000 && config->standby_idle_ms <= INT32_MAX;
+}
+
+static bool engine_init_page(tb_engine *engine) {
+    engine->page_len = (size_t)sysconf(_SC_PAGESIZE);
+    void *page = mmap(NULL, engine->page_len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED) {
+        return false;
+    }
+    madvise(page, engine->page_len, MADV_WIPEONFORK);
+    engine->ours = page;
+    *engine->ours = 1;
+    return true;
+}
+
+static void engine_release(tb_engine *engine) {
+    if (!atomic_exchange(&engine->released, true)) {
+        scheduler_deinit(&engine->sched);
+    }
+}
+
+int32_t tb_engine_open(const tb_config *config, tb_engine **engine) {
+    uint64_t seed;
+    if (engine == NULL) {
+        return TB_EINVAL;
+    }
+    *engine = NULL;
+    tb_engine *made = calloc(1, sizeof *made);
+    if (made == NULL) {
+        return TB_ENOMEM;
+    }
+    if (getrandom(&seed, sizeof seed, 0) != (ssize_t)sizeof seed) {
+        seed = (uint64_t)(uintptr_t)made * 0x9e3779b97f4a7c15u ^ (uint64_t)time(NULL);
+    }
+    int32_t code = engine_configure(&made->config, config) ? TB_OK : TB_EINVAL;
+    if (code == TB_OK && !engine_init_page(made)) {
+        code = TB_ENOMEM;
+    }
+    if (code == TB_OK) {
+        code = scheduler_init(&made->sched, &made->config, seed);
+        if (code == TB_OK && !lobby_init(&made->lob, (uint32_t)made->config.batch_requests_max, made->config.standby_idle_ms)) {
+            code = TB_ENOMEM;
+        }
+        if (code == TB_OK) {
+            code = monitor_open(&made->mon, &made->lob, &made->sched.room.stats, made->config.takeover_ms);
+        }
+        if (code != TB_OK) {
+            engine_release(made);
+        }
+    }
+    if (code != TB_OK) {
+        atomic_store(&made->callers, ENGINE_CALLERS_CLOSED);
+        tb_engine_free(made);
+        return code;
+    }
+    atomic_store(&made->callers, 1);
+    *engine = made;
+    return TB_OK;
+}
+
+static void engine_leave(tb_engine *engine) {
+    if (atomic_fetch_sub_explicit(&engine->callers, 1, memory_order_acq_rel) == (ENGINE_CALLERS_CLOSED | 1)) {
+        engine_release(engine);
+    }
+}
+
+static int32_t engine_enter(tb_engine *engine) {
+    if (engine == NULL) {
+        return TB_EINVAL;
+    }
+    if (*engine->ours == 0) {
+        return TB_EFORKED;
+    }
+    if (atomic_fetch_add_explicit(&engine->callers, 1, memory_order_acq_rel) & ENGINE_CALLERS_CLOSED) {
+        engine_leave(engine);
+        return TB_ESHUTDOWN;
+    }
+    return TB_OK;
+}
+
+int32_t tb_engine_close(tb_engine *engine) {
+    int32_t code = engine_enter(engine);
+    if (code != TB_OK) {
+        return code;
+    }
+    if (atomic_fetch_or(&engine->callers, ENGINE_CALLERS_CLOSED) & ENGINE_CALLERS_CLOSED) {
+        engine_leave(engine);
+        return TB_ESHUTDOWN; /* another thread was first */
+    }
+    atomic_store(&engine->sched.closing, true);
+    scheduler_wake(&engine->sched, 0);
+    lobby_shutdown(&engine->lob);
+    monitor_close(&engine->mon);
+    engine_leave(engine); /* what being open had counted */
+    engine_leave(engine);
+    return TB_OK;
+}
+
+void tb_engine_free(tb_engine *engine) {
+    if (engine == NULL) {
+        return;
+    }
+    if (engine->ours != NULL && *engine->ours == 0) {
+        return; /* a forked copy: its locks may be held by threads that are not here */
+    }
+    lobby_deinit(&engine->lob);
+    if (engine->ours != NULL) {
+        munmap((void *)(uintptr_t)engine->ours, engine->page_len);
+    }
+    free(engine);
+}
+
+int32_t tb_engine_abandon(tb_engine *engine) {
+    if (engine == NULL) {
+        return TB_EINVAL;
+    }
+    if (*engine->ours != 0) {
+        return TB_EINVAL; /* this is the parent: close it instead */
+    }
+    scheduler *sched = &engine->sched;
+    /* Plain close only: shutdown or epoll_ctl would reach through to the parent's connections. */
+    for (uint32_t fd = 0; sched->room.fds != NULL && fd < sched->room.fds_len; fd++) {
+        if (atomic_load_explicit(&sched->room.fds[fd], memory_order_relaxed) != 0) {
+            close((int)fd);
+        }
+    }
+    acceptor_close(&sched->acceptor, false);
+    const int fds[] = {sched->room.epoll_fd, sched->wake_fd, sched->signal_fds[0], sched->signal_fds[1]};
+    for (unsigned i = 0; i < sizeof fds / sizeof *fds; i++) {
+        if (fds[i] >= 0) {
+            close(fds[i]);
+        }
+    }
+    return TB_EFORKED;
+}
+
+int32_t tb_engine_listen(tb_engine *engine, const char *host, uint16_t port, uint32_t backlog) {
+    int32_t code = host == NULL ? TB_EINVAL : engine_enter(engine);
+    if (code != TB_OK) {
+        return code;
+    }
+    code = acceptor_listen(&engine->sched.acceptor, engine->sched.room.epoll_fd, host, port, backlog);
+    engine_leave(engine);
+    return code;
+}
+
+int32_t tb_engine_listen_unix(tb_engine *engine, const char *path, uint32_t backlog) {
+    int32_t code = path == NULL ? TB_EINVAL : engine_enter(engine);
+    if (code != TB_OK) {
+        return code;
+    }
+    code = acceptor_listen_unix(&engine->sched.acceptor, engine->sched.room.epoll_fd, path, backlog);
+    engine_leave(engine);
+    return code;
+}
+
+int32_t tb_engine_add_constant(tb_engine *engine, const void *path, size_t path_len, uint32_t status,
+                               const void *fields, size_t fields_len, const void *body, size_t body_len) {
+    const size_t most = INT32_MAX;
+    if (path == NULL || path_len == 0 || path_len > most || fields_len > most || body_len > most || status < 200 ||
+        status > 599 || (fields == NULL && fields_len > 0) || (body == NULL && body_len > 0) ||
+        !answer_fields_valid(fields, fields_len)) {
+        return TB_EINVAL;
+    }
+    int32_t code = engine_enter(engine);
+    if (code != TB_OK) {
+        return code;
+    }
+    constant item = {.path_len = path_len, .fields_len = fields_len, .body_len = body_len, .status = status};
+    bool late = engine->sched.acceptor.count > 0;
+    code = late ? TB_EINVAL : constant_push(&engine->sched.room.constants, &item, path, fields, body);
+    engine_leave(engine);
+    return code;
+}
+
+int32_t tb_engine_drain(tb_engine *engine) {
+    int32_t code = engine_enter(engine);
+    if (code != TB_OK) {
+        return code;
+    }
+    atomic_store(&engine->sched.drain_due, true);
+    scheduler_wake(&engine->sched, 0);
+    engine_leave(engine);
+    return TB_OK;
+}
+
+int32_t tb_engine_wake(tb_engine *engine) {
+    int32_t code = engine_enter(engine);
+    if (code != TB_OK) {
+        return code;
+    }
+    scheduler_wake(&engine->sched, TB_POLL_WAKE);
+    engine_leave(engine);
+    return TB_OK;
+}
+
+int32_t tb_engine_wakeup_fd(tb_engine *engine) {
+    int32_t code = engine_enter(engine);
+    if (code != TB_OK) {
+        return code;
+    }
+    int32_t fd = engine->sched.signal_fds[1];
+    engine_leave(engine);
+    return fd;
+}
+
+int32_t tb_runner_open(tb_engine *engine) {
+    int32_t code = engine_enter(engine);
+    if (code != TB_OK) {
+        return code;
+    }
+    code = lobby_open(&engine->lob);
+    engine_leave(engine);
+    return code;
+}
+
+int32_t tb_runner_close(tb_engine *engine, uint32_t runner) {
+    int32_t code = engine_enter(engine);
+    if (code != TB_OK) {
+        return code;
+    }
+    code = lobby_close(&engine->lob, runner);
+    engine_leave(engine);
+    return code;
+}
+
+uint8_t *tb_runner_phase(tb_engine *engine, uint32_t runner) {
+    if (engine == NULL || runner >= LOBBY_RUNNERS_MAX || *engine->ours == 0) {
+        return NULL;
+    }
+    return (uint8_t *)(uintptr_t)&engine->lob.phases[runner];
+}
+
+static uint64_t engine_now_ns(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* How many requests the next batch may hold, so that running them takes about half a tick of the monitor. */
+static uint32_t engine_batch_max(tb_engine *engine) {
+    uint64_t now = engine_now_ns();
+    if (engine->handed > 0) {
+        uint64_t each = (now - engine->left_ns) / engine->handed;
+        engine->request_ns = engine->request_ns == 0 ? each : (engine->request_ns * 7 + each) / 8;
+        engine->handed = 0;
+    }
+    uint64_t most = engine->config.batch_requests_max;
+    uint64_t fits = engine->request_ns == 0 ? most : engine->config.takeover_ms * 500000 / engine->request_ns;
+    return (uint32_t)(fits < 1 ? 1 : fits > most ? most : fits);
+}
+
+static int64_t engine_poll_holding(tb_engine *engine, uint32_t runner, const void *answers, size_t answers_len,
+                                   void *octets, size_t capacity) {
+    lobby_runner *self = &engine->lob.items[runner];
+    batch bat;
+    int32_t code = scheduler_spend(&engine->sched, answers, answers_len);
+    batch_init(&bat, octets, capacity, self->handles, engine_batch_max(engine));
+    if (code == TB_OK) {
+        code = scheduler_poll(&engine->sched, &bat);
+        self->handles_len = bat.count;
+    }
+    engine->handed = bat.count;
+    engine->left_ns = engine_now_ns();
+    lobby_release(&engine->lob, runner);
+    return code < 0 ? code : (int64_t)((uint64_t)(uint32_t)code << 48 | batch_close(&bat));
+}
+
+int64_t tb_engine_poll(tb_engine *engine, uint32_t runner, const void *answers, size_t answers_len, void *octets,
+                       size_t capacity) {
+    if ((answers == NULL && answers_len > 0) || octets == NULL || capacity < 16 || capacity > INT32_MAX ||
+        runner >= LOBBY_RUNNERS_MAX) {
+        return TB_EINVAL;
+    }
+    int64_t code = engine_enter(engine);
+    if (code != TB_OK) {
+        return code;
+    }
+    if (!engine->lob.items[runner].open) {
+        code = TB_EINVAL;
+    } else if (lobby_take(&engine->lob, runner)) {
+        code = engine_poll_holding(engine, runner, answers, answers_len, octets, capacity);
+    } else {
+        int32_t posted = scheduler_post(&engine->sched, answers, answers_len);
+        code = posted == TB_ETERM || posted == TB_ENOMEM ? posted : lobby_wait(&engine->lob, runner);
+    }
+    engine_leave(engine);
+    return code;
+}
+
+int32_t tb_runner_forfeit(tb_engine *engine, uint32_t runner) {
+    if (runner >= LOBBY_RUNNERS_MAX) {
+        return TB_EINVAL;
+    }
+    int32_t code = engine_enter(engine);
+    if (code != TB_OK) {
+        return code;
+    }
+    lobby_runner *self = &engine->lob.items[runner];
+    uint8_t term[32];
+    for (uint32_t i = 0; self->open && i < self->handles_len; i++) {
+        uint8_t *at = term_write_array(term, 1);
+        at = term_write_array(at, 4);
+        at = term_write_uint64(at, self->handles[i]);
+        at = term_write_uint64(at, 500);
+        at = term_write_nil(term_write_nil(at));
+        scheduler_post(&engine->sched, term, (size_t)(at - term));
+    }
+    self->handles_len = 0;
+    engine_leave(engine);
+    return TB_OK;
+}
+
+uint64_t tb_engine_batch_bytes(tb_engine *engine) {
+    return engine == NULL ? 0 : atomic_load(&engine->sched.batch_bytes);
+}
+
+int32_t tb_engine_respond(tb_engine *engine, const void *answers, size_t answers_len) {
+    if (answers == NULL || answers_len == 0) {
+        return TB_EINVAL;
+    }
+    int32_t code = engine_enter(engine);
+    if (code != TB_OK) {
+        return code;
+    }
+    code = scheduler_post(&engine->sched, answers, answers_len);
+    engine_leave(engine);
+    return code;
+}
+
+int32_t tb_engine_stats(tb_engine *engine, tb_stats *out) {
+    int32_t code = out == NULL ? TB_EINVAL : engine_enter(engine);
+    if (code != TB_OK) {
+        return code;
+    }
+    const stats *from = &engine->sched.room.stats;
+    *out = (tb_stats){
+        .connections_open = stats_of(&from->connections_open),
+        .connections_accepted = stats_of(&from->connections_accepted),
+        .accept_errors = stats_of(&from->accept_errors),
+        .requests = stats_of(&from->requests),
+        .requests_refused = stats_of(&from->requests_refused),
+        .constants = stats_of(&from->constants),
+        .handles_open = stats_of(&from->handles_open),
+        .answers_refused = stats_of(&from->answers_refused),
+        .answers_late = stats_of(&from->answers_late),
+        .polls = stats_of(&from->polls),
+        .takeovers = stats_of(&from->takeovers),
+        .standbys = atomic_load(&engine->lob.standbys),
+    };
+    pthread_mutex_lock(&engine->lob.lock);
+    out->runners = engine->lob.runners;
+    pthread_mutex_unlock(&engine->lob.lock);
+    engine_leave(engine);
+    return TB_OK;
+}

@@ -1,0 +1,29 @@
+/* The monitor: a thread that notices when the holder of the scheduler is blocked.
+ *
+ * Owns:  one native thread and its tick.
+ * Knows: the lobby. Two ticks that see the same word mean: the holder has not polled in between.
+ * Never: runs Python, takes a signal, or wakes while the engine is idle.
+ */
+#ifndef TINYBEAM_MONITOR_H
+#define TINYBEAM_MONITOR_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lobby.h"
+#include "stats.h"
+
+typedef struct monitor {
+    lobby *lob;
+    stats *counters;
+    uint64_t tick_ms;
+    pthread_t thread;
+    bool started;
+} monitor;
+
+int32_t monitor_open(monitor *mon, lobby *lob, stats *counters, uint64_t tick_ms);
+/* After lobby_shutdown. */
+void monitor_close(monitor *mon);
+
+#endif

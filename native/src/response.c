@@ -1,0 +1,185 @@
+/* The head of a response; see response.h.
+ *
+ * Owns:  the reason phrases of RFC 9110 §15 and the IANA registry.
+ * Knows: that Date is the only part that changes with time.
+ * Never: reads the clock; it is told.
+ */
+#include "response.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "tinybeam.h"
+
+enum { RESPONSE_FRAME_MAX = 256 }; /* status line, Server, Date, Connection, Content-Length and the empty line */
+
+static const char *response_reason(uint32_t status) {
+    switch (status) {
+    case 100: return "Continue";
+    case 101: return "Switching Protocols";
+    case 103: return "Early Hints";
+    case 200: return "OK";
+    case 201: return "Created";
+    case 202: return "Accepted";
+    case 203: return "Non-Authoritative Information";
+    case 204: return "No Content";
+    case 205: return "Reset Content";
+    case 206: return "Partial Content";
+    case 207: return "Multi-Status";
+    case 300: return "Multiple Choices";
+    case 301: return "Moved Permanently";
+    case 302: return "Found";
+    case 303: return "See Other";
+    case 304: return "Not Modified";
+    case 307: return "Temporary Redirect";
+    case 308: return "Permanent Redirect";
+    case 400: return "Bad Request";
+    case 401: return "Unauthorized";
+    case 402: return "Payment Required";
+    case 403: return "Forbidden";
+    case 404: return "Not Found";
+    case 405: return "Method Not Allowed";
+    case 406: return "Not Acceptable";
+    case 407: return "Proxy Authentication Required";
+    case 408: return "Request Timeout";
+    case 409: return "Conflict";
+    case 410: return "Gone";
+    case 411: return "Length Required";
+    case 412: return "Precondition Failed";
+    case 413: return "Content Too Large";
+    case 414: return "URI Too Long";
+    case 415: return "Unsupported Media Type";
+    case 416: return "Range Not Satisfiable";
+    case 417: return "Expectation Failed";
+    case 418: return "I'm a Teapot";
+    case 421: return "Misdirected Request";
+    case 422: return "Unprocessable Content";
+    case 423: return "Locked";
+    case 424: return "Failed Dependency";
+    case 425: return "Too Early";
+    case 426: return "Upgrade Required";
+    case 428: return "Precondition Required";
+    case 429: return "Too Many Requests";
+    case 431: return "Request Header Fields Too Large";
+    case 451: return "Unavailable For Legal Reasons";
+    case 500: return "Internal Server Error";
+    case 501: return "Not Implemented";
+    case 502: return "Bad Gateway";
+    case 503: return "Service Unavailable";
+    case 504: return "Gateway Timeout";
+    case 505: return "HTTP Version Not Supported";
+    case 507: return "Insufficient Storage";
+    case 511: return "Network Authentication Required";
+    default: return ""; /* the phrase is optional (RFC 9112 §4), the space before it is not */
+    }
+}
+
+static const char *response_content_type(unsigned kind) {
+    switch (kind) {
+    case TB_KIND_TEXT: return "text/plain; charset=utf-8";
+    case TB_KIND_JSON: return "application/json";
+    case TB_KIND_BYTES: return "application/octet-stream";
+    case TB_KIND_HTML: return "text/html; charset=utf-8";
+    default: return "";
+    }
+}
+
+static uint8_t *response_push(uint8_t *at, const void *octets, size_t len) {
+    memcpy(at, octets, len);
+    return at + len;
+}
+
+static uint8_t *response_push_text(uint8_t *at, const char *text) {
+    return response_push(at, text, strlen(text));
+}
+
+static uint8_t *response_push_number(uint8_t *at, uint64_t value) {
+    uint8_t digits[20];
+    size_t len = 0;
+    do {
+        digits[sizeof digits - ++len] = (uint8_t)('0' + value % 10);
+        value /= 10;
+    } while (value > 0);
+    return response_push(at, digits + sizeof digits - len, len);
+}
+
+static uint8_t *response_push_status(uint8_t *at, const response_clock *clock, uint32_t status) {
+    at = response_push_text(at, "HTTP/1.1 ");
+    at = response_push_number(at, status);
+    *at++ = ' ';
+    at = response_push_text(at, response_reason(status));
+    at = response_push_text(at, "\r\nServer: tinybeam\r\nDate: ");
+    at = response_push(at, clock->date, RESPONSE_DATE_LEN);
+    return response_push_text(at, "\r\n");
+}
+
+/* IMF-fixdate (RFC 9110 §5.6.7), without the locale that strftime would ask. */
+static void response_render_date(char *date, int64_t second) {
+    static const char days[] = "SunMonTueWedThuFriSat";
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    time_t when = (time_t)second;
+    struct tm tm;
+    char text[64];
+    if (gmtime_r(&when, &tm) == NULL) {
+        memset(&tm, 0, sizeof tm);
+    }
+    snprintf(text, sizeof text, "%.3s, %02d %.3s %04d %02d:%02d:%02d GMT", days + 3 * (tm.tm_wday % 7), tm.tm_mday % 100,
+             months + 3 * (tm.tm_mon % 12), (tm.tm_year + 1900) % 10000, tm.tm_hour % 100, tm.tm_min % 100,
+             tm.tm_sec % 100);
+    memcpy(date, text, RESPONSE_DATE_LEN);
+}
+
+void response_tick(response_clock *clock, int64_t second) {
+    if (clock->second == second && clock->ready_len[0] > 0) {
+        return;
+    }
+    clock->second = second;
+    response_render_date(clock->date, second);
+    for (unsigned kind = 0; kind < RESPONSE_KINDS; kind++) {
+        uint8_t *at = response_push_status(clock->ready[kind], clock, 200);
+        if (kind > 0) {
+            at = response_push_text(at, "Content-Type: ");
+            at = response_push_text(at, response_content_type(kind));
+            at = response_push_text(at, "\r\n");
+        }
+        at = response_push_text(at, "Content-Length: ");
+        clock->ready_len[kind] = (size_t)(at - clock->ready[kind]);
+        assert(clock->ready_len[kind] <= RESPONSE_READY_MAX);
+    }
+}
+
+bool response_has_body(uint32_t status) {
+    return status >= 200 && status != 204 && status != 205 && status != 304;
+}
+
+size_t response_head_max(const response *res) {
+    return RESPONSE_FRAME_MAX + res->fields_len;
+}
+
+uint8_t *response_write_head(uint8_t *at, const response_clock *clock, const response *res) {
+    if (res->kind > 0) {
+        assert(res->kind < RESPONSE_KINDS);
+        at = response_push(at, clock->ready[res->kind], clock->ready_len[res->kind]);
+        at = response_push_number(at, res->body_len);
+        at = response_push_text(at, "\r\n");
+    } else {
+        at = response_push_status(at, clock, res->status);
+        if (res->fields_len > 0) {
+            at = response_push(at, res->fields, res->fields_len);
+        }
+        /* RFC 9110 §8.6: no Content-Length in 1xx and 204. A 205 says 0 and a 304 need not repeat the length. */
+        if (response_has_body(res->status) || res->status == 205) {
+            at = response_push_text(at, "Content-Length: ");
+            at = response_push_number(at, res->status == 205 ? 0 : res->body_len);
+            at = response_push_text(at, "\r\n");
+        }
+    }
+    if (res->connection == RESPONSE_CLOSE) {
+        at = response_push_text(at, "Connection: close\r\n");
+    } else if (res->connection == RESPONSE_KEEP_ALIVE) {
+        at = response_push_text(at, "Connection: keep-alive\r\n");
+    }
+    return response_push_text(at, "\r\n");
+}

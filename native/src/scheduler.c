@@ -1,0 +1,346 @@
+/* A scheduler; see scheduler.h.
+ *
+ * Owns:  the loop of a poll: answers, events, batch.
+ * Knows: epoll, level-triggered, so that nothing has to be read until it says EAGAIN.
+ * Never: sleeps while an answer is posted: the poster either sees us sleeping, or we see its answer.
+ */
+#include "scheduler.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    SCHEDULER_EVENTS = 64,
+    SCHEDULER_READ = 64 * 1024,
+    SCHEDULER_FDS_MAX = 1024 * 1024,
+    SCHEDULER_PAUSE_MS = 100, /* how long a paused acceptor waits when no connection closes meanwhile */
+    SCHEDULER_TRAILER_FIELDS_MAX = 100,
+    SCHEDULER_CHUNK_LINE_MAX = 256,
+};
+
+static void scheduler_init_fds(conn_room *room) {
+    struct rlimit limit;
+    uint64_t len = 1024;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        len = limit.rlim_max < SCHEDULER_FDS_MAX ? limit.rlim_max : SCHEDULER_FDS_MAX;
+    }
+    /* Pages are touched only where descriptors are in use. */
+    void *map = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    room->fds = map == MAP_FAILED ? NULL : map;
+    room->fds_len = map == MAP_FAILED ? 0 : (uint32_t)len;
+}
+
+static bool scheduler_watch(scheduler *sched, int fd, uint32_t events, void *pointer) {
+    struct epoll_event event = {.events = events, .data.ptr = pointer};
+    return epoll_ctl(sched->room.epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+static bool scheduler_init_descriptors(scheduler *sched) {
+    sched->room.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    sched->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (pipe2(sched->signal_fds, O_CLOEXEC | O_NONBLOCK) != 0) {
+        sched->signal_fds[0] = sched->signal_fds[1] = -1;
+    }
+    if (sched->room.epoll_fd < 0 || sched->wake_fd < 0 || sched->signal_fds[0] < 0) {
+        return false;
+    }
+    /* Edge-triggered: each write is one event, and the counter never has to be read. */
+    return scheduler_watch(sched, sched->wake_fd, EPOLLIN | EPOLLET, &sched->wake_fd) &&
+           scheduler_watch(sched, sched->signal_fds[0], EPOLLIN, &sched->signal_fds);
+}
+
+int32_t scheduler_init(scheduler *sched, const tb_config *config, uint64_t seed) {
+    conn_room *room = &sched->room;
+    sched->wake_fd = room->epoll_fd = sched->signal_fds[0] = sched->signal_fds[1] = -1;
+    sched->acceptor.connections_max = (uint32_t)config->connections_max;
+    room->pipeline_max = (uint16_t)config->pipeline_requests_max;
+    room->limits = (parser_limits){
+        .request_line_bytes_max = (uint32_t)config->request_line_bytes_max,
+        .header_bytes_max = (uint32_t)config->header_bytes_max,
+        .fields_max = (uint32_t)config->header_fields_max,
+    };
+    room->body_limits = (body_limits){
+        .bytes_max = config->body_bytes_max,
+        .chunk_line_bytes_max = SCHEDULER_CHUNK_LINE_MAX,
+        .trailer_bytes_max = (uint32_t)config->header_bytes_max,
+        .trailer_fields_max = SCHEDULER_TRAILER_FIELDS_MAX,
+    };
+    constant_init(&room->constants, seed);
+    room->scratch_len = SCHEDULER_READ;
+    room->scratch = malloc(SCHEDULER_READ);
+    scheduler_init_fds(room);
+    if (room->scratch == NULL || !output_init(&room->out) ||
+        !handle_init(&room->handles, (uint32_t)config->handles_max, seed)) {
+        return TB_ENOMEM;
+    }
+    return scheduler_init_descriptors(sched) ? TB_OK : TB_ESYSTEM - errno;
+}
+
+static void scheduler_close_fd(int *fd) {
+    if (*fd >= 0) {
+        close(*fd);
+        *fd = -1;
+    }
+}
+
+void scheduler_deinit(scheduler *sched) {
+    conn_room *room = &sched->room;
+    while (room->conns != NULL) {
+        conn_close(room, room->conns);
+    }
+    for (conn *con = room->dead; con != NULL; con = con->next) {
+        con->waiting = con->touched = false; /* the lists go with the scheduler */
+    }
+    conn_bury(room);
+    acceptor_close(&sched->acceptor, true);
+    for (post *item = post_take(&sched->posts); item != NULL;) {
+        post *next = item->next;
+        post_close(item);
+        item = next;
+    }
+    if (room->handles.slots != NULL) {
+        handle_deinit(&room->handles);
+    }
+    constant_deinit(&room->constants);
+    output_deinit(&room->out);
+    free(room->scratch);
+    room->scratch = NULL;
+    if (room->fds != NULL) {
+        munmap((void *)(uintptr_t)room->fds, room->fds_len);
+        room->fds = NULL;
+    }
+    scheduler_close_fd(&room->epoll_fd);
+    scheduler_close_fd(&sched->wake_fd);
+    scheduler_close_fd(&sched->signal_fds[0]);
+    scheduler_close_fd(&sched->signal_fds[1]);
+}
+
+static void scheduler_kick(scheduler *sched) {
+    if (atomic_exchange_explicit(&sched->sleeping, false, memory_order_seq_cst)) {
+        const uint64_t one = 1;
+        while (write(sched->wake_fd, &one, sizeof one) < 0 && errno == EINTR) {
+        }
+    }
+}
+
+void scheduler_wake(scheduler *sched, uint32_t flags) {
+    atomic_fetch_or_explicit(&sched->flags, flags, memory_order_seq_cst);
+    scheduler_kick(sched);
+}
+
+static void scheduler_count_refusal(scheduler *sched, int32_t code) {
+    stats_counter *counter =
+        code == TB_EDISCONNECTED ? &sched->room.stats.answers_late : &sched->room.stats.answers_refused;
+    atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
+}
+
+int32_t scheduler_spend(scheduler *sched, const void *answers, size_t len) {
+    if (len == 0) {
+        return TB_OK;
+    }
+    term_reader reader = {.at = answers, .end = (const uint8_t *)answers + len};
+    uint32_t count;
+    if (!term_next_array(&reader, &count)) {
+        return TB_ETERM;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        answer ans;
+        uint32_t slot;
+        if (!answer_next(&reader, &ans)) {
+            return TB_ETERM;
+        }
+        int32_t code = handle_take(&sched->room.handles, ans.handle, &slot);
+        if (code != TB_OK) {
+            scheduler_count_refusal(sched, code);
+        }
+        if (code == TB_OK || code == TB_EDISCONNECTED) {
+            conn_answer(&sched->room, slot, &ans);
+        }
+    }
+    return TB_OK;
+}
+
+/* Takes the handle of one answer and posts it. The copy is made first: memory that is out must not cost the handle. */
+static int32_t scheduler_post_one(scheduler *sched, const answer *ans) {
+    post *item = post_open(0, ans);
+    if (item == NULL) {
+        return TB_ENOMEM;
+    }
+    int32_t code = handle_take(&sched->room.handles, ans->handle, &item->slot);
+    if (code != TB_OK) {
+        scheduler_count_refusal(sched, code);
+    }
+    if (code == TB_OK || code == TB_EDISCONNECTED) {
+        post_push(&sched->posts, item);
+    } else {
+        post_close(item);
+    }
+    return code;
+}
+
+int32_t scheduler_post(scheduler *sched, const void *answers, size_t len) {
+    if (len == 0) {
+        return TB_OK;
+    }
+    term_reader reader = {.at = answers, .end = (const uint8_t *)answers + len};
+    uint32_t count;
+    int32_t result = TB_OK;
+    if (!term_next_array(&reader, &count)) {
+        return TB_ETERM;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        answer ans;
+        if (!answer_next(&reader, &ans)) {
+            result = TB_ETERM;
+            break;
+        }
+        int32_t code = scheduler_post_one(sched, &ans);
+        result = result == TB_OK ? code : result;
+    }
+    scheduler_kick(sched);
+    return result;
+}
+
+static void scheduler_take_posts(scheduler *sched) {
+    for (post *item = post_take(&sched->posts); item != NULL;) {
+        post *next = item->next;
+        conn_answer(&sched->room, item->slot, &item->ans);
+        post_close(item);
+        item = next;
+    }
+}
+
+static void scheduler_read_signals(scheduler *sched) {
+    uint8_t octets[64];
+    while (read(sched->signal_fds[0], octets, sizeof octets) > 0) {
+    }
+    atomic_fetch_or_explicit(&sched->flags, TB_POLL_SIGNAL, memory_order_relaxed);
+}
+
+static void scheduler_on_events(scheduler *sched, const struct epoll_event *events, int count) {
+    conn_room *room = &sched->room;
+    for (int i = 0; i < count; i++) {
+        void *pointer = events[i].data.ptr;
+        if (pointer == &sched->wake_fd) {
+            continue;
+        }
+        if (pointer == &sched->signal_fds) {
+            scheduler_read_signals(sched);
+        } else if (acceptor_owns(&sched->acceptor, pointer)) {
+            acceptor_on_event(&sched->acceptor, room, pointer);
+        } else if (room->batch.count < room->batch.count_max) {
+            conn_on_event(room, pointer, events[i].events);
+        } /* else the batch is full: epoll will say it again */
+    }
+}
+
+/* Waits for events, at most until `timeout_ms`, and acts on them. */
+static void scheduler_wait(scheduler *sched, bool may_sleep) {
+    struct epoll_event events[SCHEDULER_EVENTS];
+    int timeout_ms = !may_sleep ? 0 : sched->acceptor.paused ? SCHEDULER_PAUSE_MS : -1;
+    if (may_sleep) {
+        atomic_store_explicit(&sched->sleeping, true, memory_order_seq_cst);
+        if (post_pending(&sched->posts) || atomic_load(&sched->flags) != 0 || atomic_load(&sched->closing) ||
+            atomic_load(&sched->drain_due)) {
+            timeout_ms = 0;
+        }
+    }
+    int count = epoll_wait(sched->room.epoll_fd, events, SCHEDULER_EVENTS, timeout_ms);
+    if (may_sleep) {
+        atomic_store_explicit(&sched->sleeping, false, memory_order_relaxed);
+    }
+    if (count < 0 && errno == EINTR) {
+        atomic_fetch_or_explicit(&sched->flags, TB_POLL_SIGNAL, memory_order_relaxed);
+    }
+    if (sched->acceptor.paused) {
+        acceptor_resume(&sched->acceptor, &sched->room);
+    }
+    scheduler_on_events(sched, events, count);
+}
+
+static void scheduler_tick(scheduler *sched) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    response_tick(&sched->room.clock, now.tv_sec);
+}
+
+static void scheduler_drain(scheduler *sched) {
+    if (atomic_exchange(&sched->drain_due, false)) {
+        for (uint32_t i = 0; i < sched->acceptor.count; i++) {
+            acceptor_on_event(&sched->acceptor, &sched->room, &sched->acceptor.listeners[i]); /* who came before */
+        }
+        acceptor_close(&sched->acceptor, true);
+        conn_drain(&sched->room);
+    }
+}
+
+/* What a poll returns now, or 0 to go on. */
+static int32_t scheduler_verdict(scheduler *sched) {
+    conn_room *room = &sched->room;
+    if (atomic_load_explicit(&sched->closing, memory_order_relaxed)) {
+        return TB_ESHUTDOWN;
+    }
+    if (room->batch.count == 0 && room->batch.needed > 0) {
+        atomic_store(&sched->batch_bytes, room->batch.needed);
+        return TB_EBUFFER;
+    }
+    uint32_t flags = atomic_load_explicit(&sched->flags, memory_order_relaxed) == 0
+                         ? 0
+                         : atomic_exchange_explicit(&sched->flags, 0, memory_order_acq_rel);
+    if (room->draining && room->open == 0 && !sched->drained) {
+        sched->drained = true;
+        flags |= TB_POLL_DRAINED;
+    }
+    return (int32_t)flags;
+}
+
+int32_t scheduler_poll(scheduler *sched, batch *bat) {
+    conn_room *room = &sched->room;
+    room->batch = *bat;
+    stats_add(&room->stats.polls, 1);
+    scheduler_tick(sched);
+    int32_t verdict = 0;
+    bool fresh = true;
+    do {
+        scheduler_drain(sched);
+        scheduler_take_posts(sched);
+        conn_settle_touched(room);
+        /* Those that waited for room and those that epoll names take turns at being first, so that neither starves. */
+        sched->listeners_first = !sched->listeners_first;
+        if (!sched->listeners_first) {
+            conn_resume_waiting(room);
+        }
+        bool full = room->batch.count >= room->batch.count_max;
+        if (!full) {
+            /* Those that still wait after their turn need an answer first, and its post will wake us. */
+            bool tried = room->waiting == NULL || !sched->listeners_first;
+            bool idle = room->batch.count == 0 && room->batch.needed == 0 && tried;
+            verdict = fresh && idle ? scheduler_verdict(sched) : 0;
+            if (verdict != 0) {
+                break;
+            }
+            scheduler_wait(sched, idle);
+            if (idle) {
+                scheduler_tick(sched);
+            }
+        }
+        if (sched->listeners_first) {
+            conn_resume_waiting(room);
+        }
+        conn_settle_touched(room);
+        conn_bury(room);
+        fresh = false;
+        verdict = scheduler_verdict(sched);
+    } while (verdict == 0 && room->batch.count == 0);
+    atomic_store_explicit(&room->stats.handles_open, room->handles.open, memory_order_relaxed);
+    *bat = room->batch;
+    return verdict;
+}

@@ -1,0 +1,46 @@
+/* A scheduler: a poll set, the connections in it, and the answers that are not flushed yet.
+ *
+ * Owns:  the epoll descriptor, the wake-up descriptors, the connections, the listeners, the posted answers.
+ * Knows: how to turn events into a batch, and answers into octets.
+ * Never: is used by two threads at once, but for scheduler_post and scheduler_wake.
+ */
+#ifndef TINYBEAM_SCHEDULER_H
+#define TINYBEAM_SCHEDULER_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "acceptor.h"
+#include "conn.h"
+#include "post.h"
+#include "tinybeam.h"
+
+typedef struct scheduler {
+    conn_room room;
+    acceptor acceptor;
+    int wake_fd;           /* eventfd */
+    int signal_fds[2];     /* a pipe: read by us, written by signal handlers */
+    _Atomic uint32_t flags; /* TB_POLL_... that the next poll shall return */
+    _Atomic bool sleeping; /* the holder waits, or is about to */
+    _Atomic bool closing;
+    _Atomic bool drain_due;
+    bool drained; /* reported */
+    bool listeners_first;
+    post_box posts;
+    _Atomic uint64_t batch_bytes; /* what the last TB_EBUFFER asked for */
+} scheduler;
+
+int32_t scheduler_init(scheduler *sched, const tb_config *config, uint64_t seed);
+void scheduler_deinit(scheduler *sched);
+
+/* Spends answers at once. For the holder only. TB_OK or TB_ETERM. */
+int32_t scheduler_spend(scheduler *sched, const void *answers, size_t len);
+/* Spends answers from any thread; the holder is woken to write them. TB_OK or the first code that was not. */
+int32_t scheduler_post(scheduler *sched, const void *answers, size_t len);
+/* One poll: flushes, waits until something is ready, and fills the batch. Returns TB_POLL_... flags or a code. */
+int32_t scheduler_poll(scheduler *sched, batch *bat);
+/* Makes the holder's poll return with these flags. Any thread. */
+void scheduler_wake(scheduler *sched, uint32_t flags);
+
+#endif

@@ -1,0 +1,118 @@
+"""README.md says nothing that is not so: its program is run, its tables are compared, its files are looked for."""
+
+import dataclasses
+import re
+import shlex
+from pathlib import Path
+
+import click
+import httpx
+import pytest
+
+from tinybeam import Router
+from tinybeam.cli import main
+from tinybeam.config import Config
+from tinybeam.server import RunningServer
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text()
+FIRST_SCREEN_LINES = 40
+
+
+def blocks(language: str) -> list[str]:
+    """The fenced blocks in this language, in order."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.M | re.S)
+
+
+def rows(*heading: str) -> list[list[str]]:
+    """The rows of the table whose heading begins with these cells, each a list of its cells without backticks."""
+    lines = iter(README.splitlines())
+    for line in lines:
+        if cells(line)[: len(heading)] == list(heading):
+            next(lines)
+            found = []
+            for row in lines:
+                if not row.startswith("|"):
+                    return found
+                found.append(cells(row))
+    raise AssertionError(f"README.md has no table with the heading {heading}")
+
+
+def cells(line: str) -> list[str]:
+    """The cells of a row of a table."""
+    return [cell.strip().strip("`") for cell in line.strip("|").split("|")]
+
+
+def curl_examples() -> list[tuple[list[str], str]]:
+    """The arguments of each curl command in README.md and what it is said to print."""
+    console = "".join(blocks("console"))
+    found = re.findall(r"^\$ curl (.*)\n((?:(?!\$ ).+\n)+)", console, re.M)
+    return [(shlex.split(arguments), printed.rstrip("\n")) for arguments, printed in found]
+
+
+@pytest.fixture
+def tinybeam_app() -> Router:
+    """The router of the README's program."""
+    namespace: dict[str, Router] = {}
+    exec(compile(blocks("python")[0], "README.md", "exec"), namespace)
+    return namespace["router"]
+
+
+def test_the_first_screen_holds_the_program_and_the_two_commands() -> None:
+    first_screen = "\n".join(README.splitlines()[:FIRST_SCREEN_LINES])
+    assert blocks("python")[0] in first_screen
+    assert "$ python3 mix_like_tasks.py run " in first_screen
+    assert "$ python3 mix_like_tasks.py test " in first_screen
+
+
+def test_the_program_is_the_example() -> None:
+    assert blocks("python")[0] == (ROOT / "examples" / "hello.py").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "printed"), curl_examples(), ids=[shlex.join(arguments) for arguments, _ in curl_examples()]
+)
+def test_the_program_answers_curl_as_it_is_said_to(server: RunningServer, arguments: list[str], printed: str) -> None:
+    *options, url = arguments
+    path = url.removeprefix("http://127.0.0.1:8000")
+    if options and options[0] == "-d":
+        answer = httpx.post(server.url + path, content=options[1], trust_env=False)
+    else:
+        answer = httpx.get(server.url + path, trust_env=False)
+    assert answer.text == printed
+
+
+def test_there_are_examples_of_curl_to_check() -> None:
+    assert len(curl_examples()) >= 4
+
+
+def test_the_table_of_flags_is_that_of_the_command() -> None:
+    assert isinstance(main, click.Group)
+    options = [option for option in main.commands["run"].params if isinstance(option, click.Option)]
+    assert [row[0] for row in rows("flag", "default")] == [option.opts[0] for option in options]
+
+
+def test_the_table_of_flags_gives_the_defaults() -> None:
+    config = Config()
+    for flag, default, _ in rows("flag", "default"):
+        value = getattr(config, flag.removeprefix("--").replace("-", "_"), default)
+        shown = {None: "none", False: "no"}.get(value, str(value))
+        assert (flag, default) == (flag, shown)
+
+
+def test_the_table_of_limits_is_that_of_the_config() -> None:
+    flags = {row[0].removeprefix("--").replace("-", "_") for row in rows("flag", "default")}
+    limits = [(field.name, str(field.default)) for field in dataclasses.fields(Config) if field.name not in flags]
+    assert [(name, default) for name, default, _ in rows("limit", "default")] == limits
+
+
+def test_the_table_of_tasks_is_that_of_the_help() -> None:
+    tasks = (ROOT / "mix_like_tasks.py").read_text()
+    helped = set(re.findall(r'^    "([a-z.]+)": ', tasks, re.M))
+    assert {row[0].split()[0] for row in rows("task")} == helped - {"help"}
+
+
+def test_every_file_that_is_named_is_there() -> None:
+    named = set(re.findall(r"`((?:tinybeam|native|examples|benchmarks|tests)/[\w./]*)`", README))
+    named |= set(re.findall(r"`(\w+\.(?:py|toml|md))`", README)) - {"pytest.ini"}
+    assert [name for name in sorted(named) if not (ROOT / name).exists()] == []

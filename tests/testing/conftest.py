@@ -1,0 +1,85 @@
+"""An app for the clients, and an ini file for pytest inside pytest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tinybeam import HTTPError, Request, Response, Router
+from tinybeam.testing.client import Client
+from tinybeam.testing.live import LiveClient
+from tinybeam.testing.local import LocalClient
+
+
+def make_app() -> Router:
+    router = Router()
+    router.get("/", do="yay")
+    router.get("/made", do=Response("<p>made</p>", 201, content_type="text/html; charset=utf-8"))
+
+    @router.route("/seen", methods=["GET", "POST", "PUT", "PATCH", "DELETE", "PURGE"])
+    def seen(request: Request) -> object:
+        """Everything of a request that both clients send alike."""
+        ours = ("content-type", "content-length", "x-tag", "cookie")
+        return {
+            "method": request.method,
+            "path": request.path,
+            "target": request.target,
+            "query": {name: request.query.get_all(name) for name in request.query},
+            "headers": {name: request.headers.get_all(name) for name in ours},
+            "body": request.body,
+            "peer": request.peer and request.peer[0],
+        }
+
+    @router.get("/text/{rest:path}")
+    def text(request: Request, rest: str) -> str:
+        return rest
+
+    @router.get("/bytes")
+    def octets(request: Request) -> bytes:
+        return b"\x00\xff"
+
+    @router.get("/none")
+    def none(request: Request) -> None:
+        return None
+
+    @router.get("/not-modified")
+    def not_modified(request: Request) -> Response:
+        return Response(status=304, headers={"ETag": '"1"'})
+
+    @router.get("/cookies")
+    def cookies(request: Request) -> object:
+        return 200, [("Set-Cookie", "a=1"), ("Set-Cookie", "b=2"), ("X-Name", "J\xfcrgen")], "two"
+
+    @router.get("/latin")
+    def latin(request: Request) -> Response:
+        return Response("J\xfcrgen".encode("latin-1"), content_type="text/plain; charset=latin-1")
+
+    @router.get("/teapot")
+    def teapot(request: Request) -> str:
+        raise HTTPError(418, "short and stout", headers={"X-Pot": "tea"})
+
+    @router.get("/crash")
+    def crash(request: Request) -> str:
+        raise RuntimeError("scripted")
+
+    @router.get("/exit")
+    def leave(request: Request) -> str:
+        raise SystemExit
+
+    return router
+
+
+@pytest.fixture
+def tinybeam_app() -> Router:
+    return make_app()
+
+
+@pytest.fixture(params=["live", "local"])
+def either(request: pytest.FixtureRequest, tinybeam_app: Router) -> Iterator[Client]:
+    """A client of each kind: what a test finds out must hold for both."""
+    if request.param == "local":
+        yield LocalClient(tinybeam_app)
+        return
+    live: LiveClient = request.getfixturevalue("client")
+    yield live

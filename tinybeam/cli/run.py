@@ -1,0 +1,131 @@
+"""`tinybeam run MODULE:ATTR`: serves an app until a signal ends it.
+
+Owns: the flags, the line that says where the server listens, and the exit codes.
+Knows: how to load the app, the Config, the server's door, signals and logging.
+Never: shows a traceback for a start that failed, unless --log-level is debug.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import traceback
+from typing import Any, Final, NoReturn
+
+import click
+
+from tinybeam.cli.app import load_app
+from tinybeam.cli.log import configure, escape
+from tinybeam.cli.signals import SignalWatch
+from tinybeam.config import ENGINES, LOG_LEVELS, Config
+from tinybeam.errors import ConfigError, TinybeamError
+from tinybeam.server import serve
+
+EXIT_START_FAILED: Final = 3
+
+_DEFAULT: Final = Config()
+
+_EPILOG: Final = """\
+Every setting is also an environment variable, TINYBEAM_HOST, TINYBEAM_PORT and so on; a flag wins over it. The
+limits of tinybeam/config.py that have no flag are set the same way, for example TINYBEAM_BODY_BYTES_MAX=1048576.
+
+TERM finishes what is open and then stops; Ctrl+C stops at once, and when pressed twice kills.
+
+Exit codes: 0 stopped as asked, 1 a drain ran out of time or the server stopped by itself, 2 wrong usage, 3 the
+server could not start.
+"""
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="tinybeam", prog_name="tinybeam")
+def main() -> None:
+    """Tinybeam: an actor HTTP server."""
+
+
+@main.command(epilog=_EPILOG)
+@click.argument("target", metavar="MODULE:ATTR")
+@click.option("--host", help=f"Address to listen on.  [default: {_DEFAULT.host}]")
+@click.option("--port", type=int, help=f"Port to listen on; 0 picks a free one.  [default: {_DEFAULT.port}]")
+@click.option("--uds", metavar="PATH", help="Listen on a unix socket instead.")
+@click.option("--backlog", type=int, help=f"Connections the kernel keeps ready.  [default: {_DEFAULT.backlog}]")
+@click.option("--threads", type=int, help=f"Most OS threads that run handlers at once.  [default: {_DEFAULT.threads}]")
+@click.option(
+    "--log-level", type=click.Choice(LOG_LEVELS, case_sensitive=False), help=f"[default: {_DEFAULT.log_level}]"
+)
+@click.option("--access-log/--no-access-log", default=None, help="Log every request.  [default: no]")
+@click.option("--engine", type=click.Choice(ENGINES, case_sensitive=False), help=f"[default: {_DEFAULT.engine}]")
+@click.option(
+    "--drain-timeout-ms",
+    type=int,
+    help=f"How long TERM waits for what is open.  [default: {_DEFAULT.drain_timeout_ms}]",
+)
+@click.option(
+    "--app-dir",
+    default=".",
+    envvar="TINYBEAM_APP_DIR",
+    type=click.Path(exists=True, file_okay=False),
+    help="Directory that MODULE is looked for in first.  [default: the current one]",
+)
+def run(target: str, app_dir: str, **flags: Any) -> None:
+    """Serves the Router that MODULE:ATTR names; MODULE alone means MODULE:router.
+
+    For example: tinybeam run hello:router --port 0
+    """
+    given = {name: value for name, value in flags.items() if value is not None}
+    # A setting may be what is wrong, so whether a traceback is wanted must be known before they are read.
+    log_level = given.get("log_level", os.environ.get("TINYBEAM_LOG_LEVEL", ""))
+    try:
+        config = read_config(given)
+        configure(config.log_level)
+        running = serve(load_app(target, app_dir), config)
+    except TinybeamError as error:
+        _fail(str(error), log_level)
+    except OSError as error:
+        _fail(_listen_error(error, config), log_level)
+    with SignalWatch() as signals:
+        click.echo(f"Tinybeam is listening on {running.url} (press Ctrl+C to stop)")
+        code = signals.supervise(running, config.drain_timeout_ms)
+    sys.exit(code)
+
+
+def read_config(given: dict[str, Any]) -> Config:
+    """Makes the Config of the flags that were given and, below them, of the environment."""
+    if "uds" in given and ("host" in given or "port" in given):
+        raise ConfigError("--uds takes the place of --host and --port; give one or the other")
+    if "host" in given or "port" in given:
+        # A flag wins over TINYBEAM_UDS.
+        given = {"uds": None, **given}
+    config = Config.from_env(os.environ, **given)
+    if config.engine == "portable":
+        raise ConfigError("the portable engine is not built yet; leave --engine out, or write --engine native")
+    return config
+
+
+def _fail(message: str, log_level: str) -> NoReturn:
+    """Ends a start that failed: one line, after a traceback when that is wanted."""
+    if log_level == "debug":
+        traceback.print_exc()
+    click.echo(escape(f"tinybeam: {' '.join(message.split())}"), err=True)
+    sys.exit(EXIT_START_FAILED)
+
+
+def _listen_error(error: OSError, config: Config) -> str:
+    """Says what the operating system refused, and what to do about it."""
+    host = f"[{config.host}]" if ":" in config.host else config.host
+    where = config.uds if config.uds is not None else f"{host}:{config.port}"
+    advice = {
+        errno.EADDRINUSE: "something listens there already; stop it, or choose another --port (0 picks a free one)",
+        errno.EACCES: "no permission; ports below 1024 are for root: choose another one with --port",
+        errno.EADDRNOTAVAIL: "this machine has no such address, or nobody knows the name; 0.0.0.0 is every IPv4 one",
+        errno.EMFILE: "too many open files; raise the limit with ulimit -n",
+    }
+    if config.uds is not None:
+        advice |= {
+            errno.EADDRINUSE: "a server listens there already, or a file that is no socket is in the way;"
+            " stop or remove it, or choose another path with --uds",
+            errno.EACCES: "no permission; choose a directory that you may write to",
+            errno.ENOENT: "there is no such directory; make it first",
+        }
+    reason = advice.get(error.errno or 0) or error.strerror or str(error)
+    return f"cannot listen on {where}: {reason}"

@@ -1,0 +1,176 @@
+"""Every knob of Tinybeam, its default, its range, and the reason for both.
+
+Owns: the names, defaults and ranges of all settings, and the message when one is wrong.
+Knows: errors, and how the `TINYBEAM_...` environment variables spell a setting.
+Never: opens, resolves or measures anything; a Config is a value.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any, Final
+
+from tinybeam.errors import ConfigError
+
+LOG_LEVELS: Final = ("critical", "error", "warning", "info", "debug")
+ENGINES: Final = ("auto", "native", "portable")
+
+# sockaddr_un.sun_path holds the path and its closing NUL: 108 octets on Linux, 104 on the BSDs and macOS.
+UDS_BYTES_MAX: Final = 107 if sys.platform == "linux" else 103
+
+_ENV_PREFIX: Final = "TINYBEAM_"
+_ENV_BOOLEANS: Final = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+_DAY_MS: Final = 24 * 60 * 60 * 1000
+
+
+def _whole(default: int, least: int, most: int) -> int:
+    """A field that holds a whole number from `least` to `most`, both included."""
+    return dataclasses.field(default=default, metadata={"range": (least, most)})
+
+
+def _choice(default: str, choices: tuple[str, ...]) -> str:
+    """A field that holds one of a few words."""
+    return dataclasses.field(default=default, metadata={"choices": choices})
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Config:
+    """All settings of one server; checked when made, and never changed after that.
+
+    Raises ConfigError, which names the setting, the value and what is allowed.
+
+    >>> Config(port=0).port
+    0
+    >>> Config(port=80_000)
+    Traceback (most recent call last):
+        ...
+    tinybeam.errors.ConfigError: port is 80000; it must be a whole number from 0 to 65535
+    """
+
+    # Where to listen. Loopback, because being reachable from elsewhere is a decision that somebody should make.
+    host: str = "127.0.0.1"
+    # 0 asks the operating system for a free port.
+    port: int = _whole(8000, 0, 65_535)
+    # The path of a unix socket; when it is given, host and port are not used.
+    uds: str | None = None
+    # Connections that the kernel keeps ready for us; it lowers this to net.core.somaxconn by itself.
+    backlog: int = _whole(2048, 1, 65_535)
+
+    # The most OS threads that may run handlers at once. They are made on demand and retire when idle, so the default
+    # costs nothing until 256 handlers block at the same time; the kernel and the GIL set the upper end.
+    threads: int = _whole(256, 1, 4096)
+    # "auto" takes the native engine. "portable" is pure Python.
+    engine: str = _choice("auto", ENGINES)
+
+    log_level: str = _choice("info", LOG_LEVELS)
+    # One line per request costs more than most requests do, hence off.
+    access_log: bool = False
+    # How long a drain waits for what is open. 30 s is what Kubernetes grants before it kills; 0 waits for nothing.
+    drain_timeout_ms: int = _whole(30_000, 0, _DAY_MS)
+
+    # From here on: the engine's own limits, named as in native/include/tinybeam.h. 0 means "the default" there, so the
+    # least value is 1 or more here.
+
+    # RFC 9112 §3 asks for at least 8000 octets. A longer request line is answered 414.
+    request_line_bytes_max: int = _whole(8192, 64, 1 << 20)
+    # All header fields of one request together; a larger section is answered 431. Cookies need up to about 16 KiB.
+    header_bytes_max: int = _whole(65_536, 64, 1 << 24)
+    # Browsers send 10 to 20 fields. The parser's array of fields has 128 places.
+    header_fields_max: int = _whole(100, 1, 128)
+    # A body is held in memory, so this times handles_max bounds what clients can make us hold. A larger body is
+    # answered 413. The upper end is what one MessagePack value can carry.
+    body_bytes_max: int = _whole(10 << 20, 1, (1 << 32) - 1)
+    # Requests handed to Python in one batch: enough that the price of a native call vanishes (128 requests share
+    # 330 ns), few enough that the first of a batch is not kept waiting by the last.
+    batch_requests_max: int = _whole(128, 1, 65_535)
+    # Requests of one connection that may be unanswered at once; further ones stay unread in the socket.
+    pipeline_requests_max: int = _whole(64, 1, 65_535)
+    # Requests of all connections that may be unanswered at once.
+    handles_max: int = _whole(65_536, 1, 1 << 20)
+    # Accepted sockets at once. The operating system's limit on open files (ulimit -n) applies as well.
+    connections_max: int = _whole(65_536, 1, 1 << 20)
+    # A runner that has been inside a handler for this long loses its scheduler to another one. 1 ms is some hundred
+    # times a quick handler, and short enough that nobody notices the wait.
+    takeover_ms: int = _whole(1, 1, 60_000)
+    # A runner on stand-by leaves after this long without work, so that a burst of blocking does not cost memory for
+    # ever.
+    standby_idle_ms: int = _whole(10_000, 1, _DAY_MS)
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            _check(field, getattr(self, field.name))
+        _check_host(self.host)
+        if self.uds is not None:
+            _check_uds(self.uds)
+        if not isinstance(self.access_log, bool):
+            raise ConfigError(f"access_log is {self.access_log!r}; it must be True or False")
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str], **overrides: Any) -> Config:
+        """Makes a Config of `TINYBEAM_PORT`, `TINYBEAM_BODY_BYTES_MAX` and so on; `overrides` win over them.
+
+        Other variables, also those that begin with `TINYBEAM_` and name no setting, are left alone, and an empty one
+        counts as not set. Raises ConfigError as Config does, and for a number or a yes-or-no that cannot be read.
+
+        >>> Config.from_env({"TINYBEAM_PORT": "9000", "TINYBEAM_THREADS": "8"}, threads=4).port
+        9000
+        """
+        settings = dict(overrides)
+        for field in dataclasses.fields(cls):
+            text = environ.get(_ENV_PREFIX + field.name.upper())
+            if text and field.name not in settings:
+                settings[field.name] = _read(field, text)
+        return cls(**settings)
+
+
+def _check(field: dataclasses.Field[Any], value: object) -> None:
+    """Refuses a number out of its range and a word that is not one of the choices."""
+    if "range" in field.metadata:
+        least, most = field.metadata["range"]
+        # bool is an int to Python, but `port=True` is a mistake.
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+            raise ConfigError(f"{field.name} is {value!r}; it must be a whole number from {least} to {most}")
+    choices = field.metadata.get("choices")
+    if choices and value not in choices:
+        raise ConfigError(f"{field.name} is {value!r}; it must be one of {', '.join(choices)}")
+
+
+def _check_host(host: object) -> None:
+    """Refuses what can be neither a name (RFC 5890) nor an address; whether it exists shows when it is listened on."""
+    try:
+        if isinstance(host, str) and host and "\0" not in host and host.encode("idna"):
+            return
+    except UnicodeError:
+        # A label that is empty or too long, or has characters that no name may have.
+        pass
+    raise ConfigError(f"host is {host!r}; it must be a name or an address, such as 127.0.0.1, ::1 or 0.0.0.0")
+
+
+def _check_uds(path: object) -> None:
+    """Refuses a path that no unix socket can have."""
+    if not isinstance(path, str) or not path or "\0" in path:
+        raise ConfigError(f"uds is {path!r}; it must be the path of a unix socket, or None")
+    length = len(os.fsencode(path))
+    if length > UDS_BYTES_MAX:
+        raise ConfigError(
+            f"uds is {path!r}, {length} octets long; a socket's path may have {UDS_BYTES_MAX}: choose a shorter one"
+        )
+
+
+def _read(field: dataclasses.Field[Any], text: str) -> object:
+    """What the text of an environment variable means for this setting."""
+    variable = _ENV_PREFIX + field.name.upper()
+    if "range" in field.metadata:
+        # int() refuses more than 4300 digits with an error of its own; no range needs more than 20.
+        if not (text.isascii() and text.isdigit() and len(text) <= 20):
+            least, most = field.metadata["range"]
+            raise ConfigError(f"{variable} is {text!r}; it must be a whole number from {least} to {most}")
+        return int(text)
+    if isinstance(field.default, bool):
+        if text.lower() not in _ENV_BOOLEANS:
+            raise ConfigError(f"{variable} is {text!r}; it must be one of {', '.join(_ENV_BOOLEANS)}")
+        return _ENV_BOOLEANS[text.lower()]
+    return text.lower() if "choices" in field.metadata else text

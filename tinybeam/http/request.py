@@ -1,0 +1,119 @@
+"""A request, decoded straight from the engine's batch.
+
+Owns:  the order of the request term (native/include/tinybeam.h) and the views of it that handlers use.
+Knows: MessagePack through msgspec; RFC 3986 for paths and queries.
+Never: work at creation: whatever can be worked out later is a property, and is.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import Any, TypeVar, overload
+from urllib.parse import unquote
+
+import msgspec
+
+from tinybeam.errors import HTTPError
+from tinybeam.http.charset import charset_of, decoded
+from tinybeam.http.headers import Headers
+from tinybeam.http.lazy import lazy
+from tinybeam.http.query import QueryParams
+
+T = TypeVar("T")
+
+
+# `dict=True` gives `lazy` its place; the dict is only made when something is kept in it, and costs nothing until then.
+class Request(msgspec.Struct, array_like=True, frozen=True, eq=False, dict=True):
+    """One request. It is a value: it cannot be changed, and it stays valid after it was answered.
+
+    The fields named `..._raw` are as sent; use `path`, `query_string`, `headers` and `peer` instead.
+
+    >>> request = Request(handle=7, method="GET", path_raw="/caf%C3%A9", query_raw="page=2")
+    >>> request.path, request.query["page"], request.target
+    ('/café', '2', '/caf%C3%A9?page=2')
+    """
+
+    handle: int
+    method: str
+    path_raw: str
+    query_raw: str | None = None
+    fields_raw: bytes = b"\n"
+    peer_raw: bytes = b""
+    prefix: str = ""
+    body: bytes = b""
+
+    @property
+    def id(self) -> str:
+        """A short name for logs: the handle in hexadecimal. An engine uses it once."""
+        return f"{self.handle:x}"
+
+    @property
+    def path(self) -> str:
+        """The path with its %XX decoded as UTF-8; octets that are not UTF-8 become U+FFFD.
+
+        An encoded "/" (%2F) looks like any other here; the router splits before it decodes.
+        """
+        return unquote(self.path_raw, "utf-8", "replace") if "%" in self.path_raw else self.path_raw
+
+    @property
+    def query_string(self) -> str:
+        """What follows the first "?" of the target, as sent; "" where nothing does."""
+        return self.query_raw or ""
+
+    @property
+    def target(self) -> str:
+        """The request target as sent (RFC 9112 section 3.2): "/a?b", "http://host/a", "*" or "host:port"."""
+        query = "" if self.query_raw is None else f"?{self.query_raw}"
+        return f"{self.prefix}{self.path_raw}{query}"
+
+    @property
+    def peer(self) -> tuple[str, int] | None:
+        """The address and port at the other end of the connection; None on a unix socket.
+
+        Behind a proxy that is the proxy.
+        """
+        raw = self.peer_raw
+        if not raw:
+            return None
+        family = socket.AF_INET if len(raw) == 6 else socket.AF_INET6
+        return socket.inet_ntop(family, raw[2:]), int.from_bytes(raw[:2], "big")
+
+    @lazy
+    def query(self) -> QueryParams:
+        """The query's parameters, decoded."""
+        return QueryParams(self.query_string)
+
+    @lazy
+    def headers(self) -> Headers:
+        """The header fields; names compare without case."""
+        return Headers(self.fields_raw)
+
+    def text(self) -> str:
+        """The body as text in the charset of its Content-Type, else UTF-8.
+
+        Raises HTTPError 415 for a charset that is not known, 400 for octets that are not in it.
+        """
+        return decoded(self.body, charset_of(self.headers.get("content-type")))
+
+    @overload
+    def json(self) -> Any: ...
+    @overload
+    def json(self, type: type[T]) -> T: ...
+    def json(self, type: Any = Any) -> Any:
+        """The body as JSON; with a type (a msgspec.Struct, a dataclass, `list[int]`, ...) as a value of that type.
+
+        Raises HTTPError 400, with a message that says where, for a body that is not JSON or not of the type. The
+        Content-Type is not looked at.
+        """
+        try:
+            return msgspec.json.decode(self.body, type=type)
+        except msgspec.ValidationError as error:
+            raise HTTPError(400, f"the JSON body is not as expected: {error}") from error
+        except RecursionError:
+            raise HTTPError(400, "the JSON body is nested too deeply") from None
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise HTTPError(400, f"the body is not JSON: {error}") from error
+
+    def __repr__(self) -> str:
+        """Neither the query, the headers nor the body: they may hold secrets, and what is printed ends up in logs."""
+        return f"<Request {self.id} {self.method} {self.path_raw}>"

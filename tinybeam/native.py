@@ -1,0 +1,191 @@
+"""The border to C: the one file that knows ctypes.
+
+Owns:  finding and loading the engine's library, the prototypes of its calls, and the checks that both sides agree.
+Knows: native/include/tinybeam.h; a test compares the prototypes with it.
+Never: a callback (C never calls Python), a call per field, or `PyDLL`, which would hold the GIL.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import os
+import sys
+from ctypes import POINTER, Structure, c_char_p, c_int32, c_int64, c_size_t, c_uint8, c_uint16, c_uint32, c_uint64, c_void_p
+from importlib import resources
+from typing import Any, Final
+
+from tinybeam.errors import NativeError
+
+ABI_VERSION: Final = 1
+LIBRARY_VARIABLE: Final = "TINYBEAM_LIBRARY"
+
+OK: Final = 0
+EINVAL: Final = -1
+ENOMEM: Final = -2
+EBADHANDLE: Final = -3
+EALREADY: Final = -4
+EDISCONNECTED: Final = -5
+ESHUTDOWN: Final = -6
+EFORKED: Final = -7
+EBUFFER: Final = -8
+ETERM: Final = -9
+ELIMIT: Final = -10
+ESYSTEM: Final = -1000
+
+POLL_WAKE: Final = 1
+POLL_SIGNAL: Final = 2
+POLL_RESUME: Final = 4
+POLL_SPARE: Final = 8
+POLL_RETIRE: Final = 16
+POLL_DRAINED: Final = 32
+
+_MEANINGS: Final = {
+    EINVAL: "an argument is out of its range",
+    ENOMEM: "out of memory",
+    EBADHANDLE: "no such handle: it is forged, stale, or another engine's",
+    EALREADY: "this handle was answered before",
+    EDISCONNECTED: "the client left before the answer",
+    ESHUTDOWN: "the engine is closed",
+    EFORKED: "this process is a forked copy; the engine belongs to its parent: start another one here",
+    EBUFFER: "the batch buffer is too small for the next request",
+    ETERM: "the answers are not well-formed terms",
+    ELIMIT: "too many runners, constants or listeners",
+}
+
+
+class EngineConfig(Structure):
+    """`tb_config`; 0 means the engine's default."""
+
+    _fields_ = [
+        (name, c_uint64)
+        for name in (
+            "request_line_bytes_max",
+            "header_bytes_max",
+            "header_fields_max",
+            "body_bytes_max",
+            "batch_requests_max",
+            "pipeline_requests_max",
+            "handles_max",
+            "connections_max",
+            "takeover_ms",
+            "standby_idle_ms",
+        )
+    ]
+
+
+class EngineStats(Structure):
+    """`tb_stats`."""
+
+    _fields_ = [
+        (name, c_uint64)
+        for name in (
+            "connections_open",
+            "connections_accepted",
+            "accept_errors",
+            "requests",
+            "requests_refused",
+            "constants",
+            "handles_open",
+            "answers_refused",
+            "answers_late",
+            "polls",
+            "takeovers",
+            "runners",
+            "standbys",
+        )
+    ]
+
+
+# What each call returns and takes, as in the header. Octets that C only reads go as c_char_p, which takes the address
+# of a bytes object without a copy; their length always goes with them, so a NUL inside means nothing.
+PROTOTYPES: Final[dict[str, tuple[Any, list[Any]]]] = {
+    "tb_abi_version": (c_uint32, []),
+    "tb_config_size": (c_uint64, []),
+    "tb_stats_size": (c_uint64, []),
+    "tb_engine_open": (c_int32, [POINTER(EngineConfig), POINTER(c_void_p)]),
+    "tb_engine_close": (c_int32, [c_void_p]),
+    "tb_engine_free": (None, [c_void_p]),
+    "tb_engine_abandon": (c_int32, [c_void_p]),
+    "tb_engine_listen": (c_int32, [c_void_p, c_char_p, c_uint16, c_uint32]),
+    "tb_engine_listen_unix": (c_int32, [c_void_p, c_char_p, c_uint32]),
+    "tb_engine_add_constant": (
+        c_int32,
+        [c_void_p, c_char_p, c_size_t, c_uint32, c_char_p, c_size_t, c_char_p, c_size_t],
+    ),
+    "tb_engine_drain": (c_int32, [c_void_p]),
+    "tb_engine_wake": (c_int32, [c_void_p]),
+    "tb_engine_wakeup_fd": (c_int32, [c_void_p]),
+    "tb_runner_open": (c_int32, [c_void_p]),
+    "tb_runner_close": (c_int32, [c_void_p, c_uint32]),
+    "tb_runner_phase": (POINTER(c_uint8), [c_void_p, c_uint32]),
+    "tb_runner_forfeit": (c_int32, [c_void_p, c_uint32]),
+    "tb_engine_poll": (c_int64, [c_void_p, c_uint32, c_char_p, c_size_t, c_void_p, c_size_t]),
+    "tb_engine_batch_bytes": (c_uint64, [c_void_p]),
+    "tb_engine_respond": (c_int32, [c_void_p, c_char_p, c_size_t]),
+    "tb_engine_stats": (c_int32, [c_void_p, POINTER(EngineStats)]),
+}
+
+
+def library_path() -> str:
+    """Where the library is: what TINYBEAM_LIBRARY names, else beside this package."""
+    given = os.environ.get(LIBRARY_VARIABLE)
+    if given:
+        return given
+    name = "libtinybeam.dylib" if sys.platform == "darwin" else "libtinybeam.so"
+    return str(resources.files("tinybeam").joinpath("_native", name))
+
+
+@functools.cache
+def load() -> ctypes.CDLL:
+    """The engine's library, ready to call. Raises NativeError that names the path tried and what to do."""
+    path = library_path()
+    build = "build it with `python mix_like_tasks.py compile`, or install the package anew with `pip install`"
+    try:
+        library = ctypes.CDLL(path)
+    except OSError as error:
+        raise NativeError(f"cannot load the engine's library {path}: {error}; {build}") from error
+    try:
+        for name, (result, arguments) in PROTOTYPES.items():
+            call = getattr(library, name)
+            call.restype = result
+            call.argtypes = arguments
+    except AttributeError as error:
+        raise NativeError(f"the engine's library {path} is another version's: {error}; {build}") from error
+    _check(library, path, build)
+    return library
+
+
+def _check(library: ctypes.CDLL, path: str, build: str) -> None:
+    found = library.tb_abi_version()
+    if found != ABI_VERSION:
+        raise NativeError(f"the engine's library {path} speaks ABI {found}, this package {ABI_VERSION}; {build}")
+    sizes = (library.tb_config_size(), library.tb_stats_size())
+    if sizes != (ctypes.sizeof(EngineConfig), ctypes.sizeof(EngineStats)):
+        raise NativeError(f"the engine's library {path} has structs of other sizes {sizes}; {build}")
+
+
+def checked(code: int, what: str) -> int:
+    """The code itself where it is none of an error. Raises OSError for what the operating system refused, else NativeError."""
+    if code >= 0:
+        return code
+    if code <= ESYSTEM:
+        number = ESYSTEM - code
+        raise OSError(number, os.strerror(number))
+    raise NativeError(f"{what}: {_MEANINGS.get(code, f'code {code}')}", code)
+
+
+def empty_pointer() -> c_void_p:
+    """A pointer for a call to fill in."""
+    return c_void_p()
+
+
+def address_of(buffer: bytearray) -> tuple[Any, int]:
+    """A ctypes view of a bytearray and its address. While the view lives, the bytearray cannot change its size."""
+    view = (c_uint8 * len(buffer)).from_buffer(buffer)
+    return view, ctypes.addressof(view)
+
+
+def octet_at(pointer: Any) -> memoryview:
+    """The octet that a pointer names, as a writable memoryview of length 1."""
+    return memoryview((c_uint8 * 1).from_address(ctypes.addressof(pointer.contents))).cast("B")

@@ -1,0 +1,57 @@
+"""A route as it was declared, and the endpoint that answers for it.
+
+Owns:  what is known of a route, and the slots that the server keeps its judgement in.
+Knows: patterns.
+Never: matching, or running a handler.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tinybeam.router.pattern import Pattern
+
+# The methods of a route that takes them all.
+ANY_METHOD = ("*",)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Route:
+    """One declaration. `methods` are upper-case, or ("*",) for all; `pattern` is None for what no path leads to."""
+
+    methods: tuple[str, ...]
+    pattern: Pattern | None
+    handler: Callable[..., object]
+    place: str
+    name: str
+    guard: Callable[..., object] | None = None
+    blocking: bool | None = None
+    is_constant: bool = False
+    plugs: tuple[Callable[..., object], ...] = ()
+
+    def __str__(self) -> str:
+        """As messages name it: "GET /users/{id:int} (hello.py:12)"."""
+        path = self.pattern.text if self.pattern else self.name
+        return f"{'|'.join(self.methods)} {path} ({self.place})"
+
+
+class Endpoint:
+    """A route made ready to run: call `handler(request, *values)` with what `RouteTable.match` gave.
+
+    `blocking` is what the user said of it, None for nothing. `pooled`, whether it is dealt to the blocking pool, and
+    `judge` belong to the server.
+    """
+
+    __slots__ = ("blocking", "handler", "judge", "pooled", "route")
+
+    def __init__(self, handler: Callable[..., object], route: Route) -> None:
+        self.handler = handler
+        self.route = route
+        self.blocking = route.blocking
+        self.pooled = route.blocking is True
+        self.judge: Any = None
+
+    def __repr__(self) -> str:
+        return f"<Endpoint {self.route}>"

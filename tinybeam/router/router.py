@@ -1,0 +1,179 @@
+"""The router: where routes are declared.
+
+Owns:  the declarations, in their order, and the decorators that make them.
+Knows: nothing of matching; `compile` hands over to the route table.
+Never: a change to the functions it decorates: they are returned as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar, overload
+
+from tinybeam.errors import ConfigError
+from tinybeam.http import is_token
+from tinybeam.router.call import refuse_async
+from tinybeam.router.constant import constant_handler
+from tinybeam.router.pattern import Pattern
+from tinybeam.router.place import caller_place
+from tinybeam.router.route import ANY_METHOD, Route
+from tinybeam.router.table import RouteTable
+
+F = TypeVar("F", bound=Callable[..., Any])
+GuardFunction = Callable[..., object] | None
+
+_UNSET: Any = object()
+
+
+class Router:
+    """Routes, in the order in which they were declared.
+
+    Each of `get`, `post`, `put`, `patch`, `delete`, `head`, `options` and `route` decorates a handler, which is called
+    with the request and, by name, the parameters of the path: `{name}` is a str, `{name:int}`, `{name:float}`,
+    `{name:uuid}`, and at the end `{name:path}`, which takes all that is left (it may have "." and ".." segments).
+    Where several match, the most literal wins: segment by segment literal, uuid, int, float, str, path.
+
+    - `when` is a guard: given the parameters that it names, and the request if it names that, it says whether the
+      route is for this request; else the next one that matches is tried.
+    - `do` is the answer itself instead of a handler: anything that a handler may return.
+    - `blocking` says whether the handler blocks; without it the server finds out.
+
+    Raises ConfigError, with the place, for a declaration that cannot work; some are found by `compile` only.
+
+    >>> router = Router()
+    >>> router.get("/", do="yay")  # doctest: +ELLIPSIS
+    <function ...>
+    >>> @router.get("/users/{id:int}", when=lambda id: id > 0)
+    ... def show(request, id):
+    ...     return {"id": id}
+    """
+
+    def __init__(self) -> None:
+        self._routes: list[Route] = []
+        self._fallbacks: list[Route] = []
+
+    def route(
+        self,
+        path: str,
+        methods: Iterable[str],
+        *,
+        when: GuardFunction = None,
+        do: object = _UNSET,
+        blocking: bool | None = None,
+    ) -> Callable[[F], F]:
+        """A route for these methods, or for all of them ("*"); one for a request's own method goes before that."""
+        place = caller_place()
+        if callable(path):
+            raise ConfigError(f"{place}: a route needs its path; write @router.get('/path')")
+        try:
+            pattern = Pattern.parse(path)
+            names = _checked_methods(methods)
+        except ConfigError as error:
+            raise ConfigError(f"{place}: {error}") from None
+        if when is not None and not callable(when):
+            raise ConfigError(f"{place}: when= takes a function that says whether the route is for the request")
+        refuse_async(when, f"{place}: when=")
+
+        def add(handler: Callable[..., object], name: str, is_constant: bool) -> None:
+            route = Route(names, pattern, handler, place, name, when, blocking, is_constant)
+            self._routes.append(route)
+
+        def decorate(handler: F) -> F:
+            if do is not _UNSET:
+                raise ConfigError(f"{place}: a route has either do= or a decorated function, not both")
+            add(handler, _checked_handler(handler, place), is_constant=False)
+            return handler
+
+        if do is not _UNSET:
+            add(constant_handler(do, place), "do=", is_constant=True)
+        return decorate
+
+    def get(
+        self, path: str, *, when: GuardFunction = None, do: object = _UNSET, blocking: bool | None = None
+    ) -> Callable[[F], F]:
+        """A route for GET, and for HEAD where no other route takes that."""
+        return self.route(path, ["GET"], when=when, do=do, blocking=blocking)
+
+    def post(
+        self, path: str, *, when: GuardFunction = None, do: object = _UNSET, blocking: bool | None = None
+    ) -> Callable[[F], F]:
+        """A route for POST."""
+        return self.route(path, ["POST"], when=when, do=do, blocking=blocking)
+
+    def put(
+        self, path: str, *, when: GuardFunction = None, do: object = _UNSET, blocking: bool | None = None
+    ) -> Callable[[F], F]:
+        """A route for PUT."""
+        return self.route(path, ["PUT"], when=when, do=do, blocking=blocking)
+
+    def patch(
+        self, path: str, *, when: GuardFunction = None, do: object = _UNSET, blocking: bool | None = None
+    ) -> Callable[[F], F]:
+        """A route for PATCH."""
+        return self.route(path, ["PATCH"], when=when, do=do, blocking=blocking)
+
+    def delete(
+        self, path: str, *, when: GuardFunction = None, do: object = _UNSET, blocking: bool | None = None
+    ) -> Callable[[F], F]:
+        """A route for DELETE."""
+        return self.route(path, ["DELETE"], when=when, do=do, blocking=blocking)
+
+    def head(
+        self, path: str, *, when: GuardFunction = None, do: object = _UNSET, blocking: bool | None = None
+    ) -> Callable[[F], F]:
+        """A route for HEAD, before the GET route of the same path."""
+        return self.route(path, ["HEAD"], when=when, do=do, blocking=blocking)
+
+    def options(
+        self, path: str, *, when: GuardFunction = None, do: object = _UNSET, blocking: bool | None = None
+    ) -> Callable[[F], F]:
+        """A route for OPTIONS, instead of the automatic answer."""
+        return self.route(path, ["OPTIONS"], when=when, do=do, blocking=blocking)
+
+    @overload
+    def fallback(self, handler: F) -> F: ...
+    @overload
+    def fallback(self, *, blocking: bool | None = None) -> Callable[[F], F]: ...
+    def fallback(self, handler: Any = None, *, blocking: bool | None = None) -> Any:
+        """What nothing else matched, in place of 404 and 405: any method and target, "*" and "host:port" too.
+
+        Known paths still get HEAD and OPTIONS answered for them.
+        """
+        place = caller_place()
+
+        def decorate(handler: F) -> F:
+            name = f"fallback {_checked_handler(handler, place)}"
+            self._fallbacks.append(Route(ANY_METHOD, None, handler, place, name, None, blocking))
+            return handler
+
+        return decorate if handler is None else decorate(handler)
+
+    def compile(self) -> RouteTable:
+        """The table of what was declared so far. Later declarations need another."""
+        return RouteTable(self._routes, self._fallbacks)
+
+    def __repr__(self) -> str:
+        return f"<Router of {len(self._routes)} routes>"
+
+
+def _checked_methods(methods: Iterable[str]) -> tuple[str, ...]:
+    """The methods in upper case, each once, or ("*",)."""
+    if methods == "*":
+        return ANY_METHOD
+    if isinstance(methods, str):
+        raise ConfigError(f"methods must be '*' or a list, such as [{methods!r}]")
+    names = tuple(methods)
+    if not names:
+        raise ConfigError("methods is empty, so the route would never run; name one, or write '*'")
+    for name in names:
+        if not isinstance(name, str) or not is_token(name) or name == "*":
+            raise ConfigError(f"the method {name!r} is not a token, such as 'GET' (RFC 9110 section 9.1)")
+    return tuple(dict.fromkeys(name.upper() for name in names))
+
+
+def _checked_handler(handler: object, place: str) -> str:
+    """The handler's name for messages. Raises ConfigError for what cannot be called, or not yet."""
+    if not callable(handler):
+        raise ConfigError(f"{place}: a handler is a function, not {handler!r}; for a fixed answer write do=")
+    refuse_async(handler, place)
+    return str(getattr(handler, "__qualname__", type(handler).__qualname__))

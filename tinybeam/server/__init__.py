@@ -1,0 +1,12 @@
+"""The door of the server's room: where engine, router and actors meet.
+
+Owns:  the names that other rooms may import.
+Knows: the files of this room.
+Never: command lines or tests; they stand above.
+"""
+
+from tinybeam.server.actor import Server
+from tinybeam.server.handling import run_request
+from tinybeam.server.running import RunningServer, serve
+
+__all__ = ["RunningServer", "Server", "run_request", "serve"]

@@ -1,0 +1,33 @@
+"""The access log: one line for each answered request.
+
+Owns:  the line's form.
+Knows: the peer, the request line, the status, the body's length and the time it took.
+Never: lets a control character from the wire into a log line.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+from tinybeam.http import Answer, Request
+
+logger = logging.getLogger("tinybeam.access")
+
+_QUOTE: Final = {ord('"'): '\\"', ord("\\"): "\\\\"}
+
+
+def log(request: Request, answer: Answer, elapsed_s: float) -> None:
+    """Logs `127.0.0.1:49152 "GET /users/42" 200 11 0.043ms`; "unix" stands for the peer of a unix socket."""
+    peer = request.peer
+    status, body = (200, answer[2]) if len(answer) == 3 else (answer[1], answer[3])
+    length = len(body.encode("utf-8", "replace") if isinstance(body, str) else body or b"")
+    logger.info(
+        '%s "%s %s" %d %d %.3fms',
+        "unix" if peer is None else f"[{peer[0]}]:{peer[1]}" if ":" in peer[0] else f"{peer[0]}:{peer[1]}",
+        request.method.translate(_QUOTE),
+        request.target.translate(_QUOTE),
+        status,
+        length,
+        elapsed_s * 1000,
+    )

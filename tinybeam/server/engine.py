@@ -1,0 +1,166 @@
+"""The engine as Python sees it: batches of requests in, batches of answers out.
+
+Owns:  the open instance of the C library, the buffers that it writes into, and their lifetimes.
+Knows: tinybeam.native; what each code means for whoever called.
+Never: interprets a request; frees what a thread may still be inside of.
+"""
+
+from __future__ import annotations
+
+import os
+import weakref
+from typing import Any, Final
+
+from tinybeam import native
+from tinybeam.config import Config
+from tinybeam.errors import NativeError
+
+_BUFFER_FIRST: Final = 64 * 1024
+_LENGTH_MASK: Final = 0xFFFF_FFFF
+
+# Those that a forked child has to let go of.
+_open_engines: weakref.WeakSet[Engine] = weakref.WeakSet()
+
+
+class Engine:
+    """One open engine. `close` it when done; calls on a closed one raise NativeError with native.ESHUTDOWN."""
+
+    def __init__(self, config: Config) -> None:
+        self._library = native.load()
+        names = [name for name, _ in native.EngineConfig._fields_]
+        knobs = native.EngineConfig(**{name: getattr(config, name) for name in names})
+        self.pointer = pointer = native.empty_pointer()
+        native.checked(self._library.tb_engine_open(knobs, pointer), "cannot open the engine")
+        # The memory goes when nobody can reach this object any more, and so nobody can be inside a call. At exit of
+        # the interpreter daemon threads may be, and the memory is left to the operating system.
+        self._freed = weakref.finalize(self, _release, self._library, pointer)
+        self._freed.atexit = False
+        _open_engines.add(self)
+
+    def listen(self, host: str, port: int, backlog: int) -> int:
+        """Listens on every address of the host and returns the port. Raises OSError."""
+        code = self._library.tb_engine_listen(self.pointer, host.encode(), port, backlog)
+        return native.checked(code, "cannot listen")
+
+    def listen_unix(self, path: str, backlog: int) -> None:
+        """Listens on a unix socket; a socket file that nobody answers at is replaced. Raises OSError."""
+        native.checked(
+            self._library.tb_engine_listen_unix(self.pointer, os.fsencode(path), backlog), "cannot listen"
+        )
+
+    def add_constant(self, path: str, status: int, fields: bytes, body: bytes) -> None:
+        """From now on C answers GET and HEAD of exactly this path. Only before listening."""
+        octets = path.encode("ascii")
+        code = self._library.tb_engine_add_constant(
+            self.pointer, octets, len(octets), status, fields, len(fields), body, len(body)
+        )
+        native.checked(code, f"cannot add the constant {path}")
+
+    def respond(self, answers: bytes) -> int:
+        """Spends the handles of an encoded list of answers, from any thread; returns native.OK or the first refusal."""
+        return int(self._library.tb_engine_respond(self.pointer, answers, len(answers)))
+
+    def wake(self) -> None:
+        """Makes the poll of whoever holds the scheduler return with native.POLL_WAKE. Nothing once it is closed."""
+        self._library.tb_engine_wake(self.pointer)
+
+    def drain(self) -> None:
+        """Stops accepting and finishes what is open; a poll returns native.POLL_DRAINED when that is done."""
+        native.checked(self._library.tb_engine_drain(self.pointer), "cannot drain")
+
+    @property
+    def wakeup_fd(self) -> int:
+        """A descriptor for `signal.set_wakeup_fd`."""
+        return native.checked(self._library.tb_engine_wakeup_fd(self.pointer), "no wake-up descriptor")
+
+    def stats(self) -> dict[str, int]:
+        """The engine's counters by name (`tb_stats`)."""
+        counters = native.EngineStats()
+        native.checked(self._library.tb_engine_stats(self.pointer, counters), "no statistics")
+        return {name: getattr(counters, name) for name, _ in native.EngineStats._fields_}
+
+    def close(self) -> bool:
+        """Closes it: every waiter wakes, the sockets close when the last caller has left. True for the one that did."""
+        return bool(self._library.tb_engine_close(self.pointer) == native.OK)
+
+    def open_port(self) -> Port:
+        """Registers a runner. Raises NativeError."""
+        number = native.checked(self._library.tb_runner_open(self.pointer), "no place for another runner")
+        return Port(self, self._library, number)
+
+
+class Port:
+    """A runner's place at the engine: its number, its buffer, and the octet that says it has begun its batch."""
+
+    def __init__(self, engine: Engine, library: Any, number: int) -> None:
+        self.number = number
+        self._engine = engine
+        self._library = library
+        self._call = library.tb_engine_poll
+        self._pointer = engine.pointer
+        self.phase = native.octet_at(library.tb_runner_phase(engine.pointer, number))
+        self._keep: Any = None
+        self._address = 0
+        self.view = memoryview(b"")
+
+    def poll(self, answers: bytes) -> int:
+        """Spends the answers and waits for work. Returns flags << 48 | runner << 32 | length of the batch in `view`.
+
+        Raises NativeError; a buffer that is too small is made larger by itself.
+        """
+        if not self._keep:
+            self._grow(_BUFFER_FIRST)  # only a runner that gets to poll needs one
+        status: int = self._call(self._pointer, self.number, answers, len(answers), self._address, len(self.view))
+        while status == native.EBUFFER:
+            self._grow(self._library.tb_engine_batch_bytes(self._pointer))
+            status = self._call(self._pointer, self.number, b"", 0, self._address, len(self.view))
+        if status < 0:
+            raise NativeError(*_meaning(status))
+        if len(self.view) > _BUFFER_FIRST and status & _LENGTH_MASK < _BUFFER_FIRST:
+            # One large body must not cost its memory for ever. The small batch moves into a small buffer.
+            self._shrink(status & _LENGTH_MASK)
+        return status
+
+    def forfeit(self) -> None:
+        """Answers 500 to what is still open of the last batch."""
+        self._library.tb_runner_forfeit(self._pointer, self.number)
+
+    def close(self) -> None:
+        """Gives the place up."""
+        self._library.tb_runner_close(self._pointer, self.number)
+
+    def _grow(self, size: int) -> None:
+        buffer = bytearray(size)
+        self._keep, self._address = native.address_of(buffer)
+        self.view = memoryview(buffer)
+
+    def _shrink(self, length: int) -> None:
+        kept = bytes(self.view[:length])
+        self._grow(_BUFFER_FIRST)
+        self.view[:length] = kept
+
+
+def _meaning(code: int) -> tuple[str, int]:
+    try:
+        native.checked(code, "the poll failed")
+    except NativeError as error:
+        return str(error), error.code
+    except OSError as error:
+        return f"the poll failed: {error}", code
+    return "", code
+
+
+def _release(library: Any, pointer: Any) -> None:
+    """Closes and frees an engine that nobody can reach any more."""
+    library.tb_engine_close(pointer)
+    library.tb_engine_free(pointer)
+
+
+def _abandon_all() -> None:
+    """In a forked child: lets go of every engine, without touching what the parent uses."""
+    for engine in list(_open_engines):
+        engine._freed.detach()
+        engine._library.tb_engine_abandon(engine.pointer)
+
+
+os.register_at_fork(after_in_child=_abandon_all)

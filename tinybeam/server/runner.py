@@ -1,0 +1,188 @@
+"""A runner: an OS thread that drives the scheduler while it holds it, and waits on stand-by while it does not.
+
+Owns:  the loop: flush and poll in one native call, decode, run each request to completion, collect the answers.
+Knows: that while it is inside a handler its scheduler may be taken from it: then `taken` is set, its successor goes on
+       with the rest of its turn, and it answers for the one request it was running.
+Never: lets an exception of a handler out of the loop; does anything per request that a batch could share.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from tinybeam import native
+from tinybeam.errors import NativeError
+from tinybeam.http import KIND_TEXT, Answer, Request, answer
+from tinybeam.server import access
+from tinybeam.server.crash import answer_for
+from tinybeam.server.engine import Port
+from tinybeam.server.turn import Turn
+
+if TYPE_CHECKING:
+    from tinybeam.server.scheduler import Scheduler
+
+logger = logging.getLogger("tinybeam.server")
+
+_LENGTH_MASK = 0xFFFF_FFFF
+_decode = msgspec.msgpack.Decoder(list[Request]).decode
+_encode = msgspec.msgpack.Encoder().encode
+_NOTHING = b""
+
+
+class Runner:
+    """Made by the scheduler; `start` it. Its thread ends when the engine closes or it is one runner too many."""
+
+    def __init__(self, scheduler: Scheduler, port: Port) -> None:
+        self._scheduler = scheduler
+        self._port = port
+        self.number = port.number
+        self.turn = Turn()
+        # Written by the successor that took our scheduler, read by us after each request.
+        self.taken = False
+
+    def start(self) -> None:
+        """Starts the thread. Raises RuntimeError when the operating system has no more threads."""
+        threading.Thread(target=self.run, name=f"tinybeam-runner-{self.number}", daemon=True).start()
+
+    def run(self) -> None:
+        """Drives the scheduler until the engine closes. A fault in the loop itself is logged, and the loop goes on."""
+        scheduler = self._scheduler
+        while True:
+            try:
+                if self._turns():
+                    break
+            except BaseException as error:  # noqa: BLE001 - our own bug, since handlers are held in _run_turn
+                if not scheduler.on_fault(self, error):
+                    break
+                self.turn = Turn()
+                self._port.forfeit()
+        scheduler.on_end(self)
+        self._port.close()
+
+    def _turns(self) -> bool:
+        """Polls and runs what it gives, until there is nothing more to do: then True."""
+        port, phase = self._port, self._port.phase
+        poll = port.poll
+        answers = _NOTHING
+        while True:
+            try:
+                status = poll(answers)
+            except NativeError as error:
+                if error.code == native.ESHUTDOWN:
+                    return True
+                raise
+            answers = _NOTHING
+            turn = self.turn
+            if status > _LENGTH_MASK:
+                if not self._heed(status):
+                    return True
+                turn = self.turn
+            if status & _LENGTH_MASK:
+                turn.requests = iter(_decode(port.view[: status & _LENGTH_MASK]))
+            # From here on the monitor may take the scheduler from us.
+            phase[0] = 1
+            self._run_turn(turn)
+            if turn.answers:
+                answers = self._flushed(turn)
+            if self.taken:
+                self.turn = Turn()
+
+    def _run_turn(self, turn: Turn) -> None:
+        """Runs the requests of a turn, until there are no more or the scheduler was taken. The hot path."""
+        scheduler = self._scheduler
+        if scheduler.access_log:
+            self._run_turn_slowly(turn)
+            return
+        match = scheduler.match
+        append = turn.answers.append
+        for request in turn.requests:
+            endpoint = None
+            try:
+                endpoint, values = match(request)
+                turn.endpoint = endpoint
+                if endpoint.judge is not None:
+                    scheduler.run_judged(turn, endpoint, request, values)
+                else:
+                    result = endpoint.handler(request, *values) if values else endpoint.handler(request)
+                    if type(result) is str and result.isascii():
+                        append((request.handle, KIND_TEXT, result))
+                    else:
+                        append(answer(request.handle, result))
+            except BaseException as error:  # noqa: BLE001 - SystemExit in a handler ends that handler only
+                append(answer_for(request, endpoint, error))
+            if self.taken:
+                break
+
+    def _run_turn_slowly(self, turn: Turn) -> None:
+        """The same with an access log: every run is timed."""
+        scheduler = self._scheduler
+        for request in turn.requests:
+            started = time.perf_counter()
+            before = len(turn.answers)
+            scheduler.run_request(turn, request)
+            if len(turn.answers) > before:
+                access.log(request, turn.answers[-1], time.perf_counter() - started)
+            if self.taken:
+                break
+
+    def _heed(self, status: int) -> bool:
+        """Acts on the flags of a poll. False when this runner shall go."""
+        flags = status >> 48
+        scheduler = self._scheduler
+        if flags & native.POLL_RETIRE:
+            return False
+        if flags & native.POLL_RESUME:
+            self._resume(status >> 32 & 0xFFFF)
+        if flags & native.POLL_SPARE:
+            scheduler.start_runner()
+        if flags & native.POLL_SIGNAL:
+            scheduler.on_signal()
+        if flags & native.POLL_DRAINED:
+            scheduler.on_drained()
+        if flags & native.POLL_WAKE:
+            self._port.phase[0] = 1  # a message may block as well as a handler may
+            scheduler.on_wake()
+        return True
+
+    def _resume(self, number: int) -> None:
+        """Takes over from a runner that is blocked: the rest of its turn, and the answers it could not flush."""
+        self.taken = False
+        blocked = self._scheduler.runners.get(number)
+        if blocked is None:
+            self.turn = Turn()
+            return
+        blocked.taken = True
+        turn = blocked.turn
+        self._scheduler.on_takeover(turn.endpoint)
+        self.turn = Turn(turn.requests, turn.take_answers())
+
+    def _flushed(self, turn: Turn) -> bytes:
+        """The turn's answers, encoded. An answer that cannot be encoded becomes a 500, and costs no other its own."""
+        answers = turn.take_answers()
+        try:
+            return _encode(answers)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is in one of them
+            logger.error("an answer cannot be encoded: %s", error)
+            return _encode([one if _encodable(one) else (one[0], 500, b"", None) for one in answers])
+
+
+def _encodable(one: Answer) -> bool:
+    try:
+        _encode(one)
+    except Exception:  # noqa: BLE001
+        return False
+    return True
+
+
+def encoded(one: Any) -> bytes:
+    """A single answer as the engine's respond call takes it."""
+    try:
+        return _encode([one])
+    except Exception as error:  # noqa: BLE001
+        logger.error("an answer cannot be encoded: %s", error)
+        return _encode([(one[0], 500, b"", None)])

@@ -1,0 +1,168 @@
+"""The scheduler's part in Python: its runners, the blocking pool, and what each route has shown of itself.
+
+Owns:  the runners and the pool; which endpoint is timed, dealt to the pool, or left alone.
+Knows: the engine, the route table, judges.
+Never: decides when a runner is blocked: the native monitor does, even while the GIL is held.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final
+
+from tinybeam.config import Config
+from tinybeam.http import Request
+from tinybeam.router import Endpoint, RouteTable
+from tinybeam.server import access
+from tinybeam.server.crash import answer_for, unavailable
+from tinybeam.server.engine import Engine
+from tinybeam.server.handling import run_endpoint
+from tinybeam.server.judge import Judge
+from tinybeam.server.pool import BlockingPool
+from tinybeam.server.runner import Runner, encoded
+from tinybeam.server.turn import Turn
+
+logger = logging.getLogger("tinybeam.server")
+
+# Runners beside the pool's threads. They are needed only until a blocking route is known for one.
+RUNNERS_MAX: Final = 16
+# As a supervisor would have it (OTP's defaults): a loop that faults more often than this is beyond mending.
+FAULTS_MAX: Final = 3
+FAULTS_WITHIN_S: Final = 5.0
+
+
+class Scheduler:
+    """Runs the requests of an engine. The callbacks tell the server actor what it has to know."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        table: RouteTable,
+        config: Config,
+        *,
+        on_wake: Callable[[], None],
+        on_signal: Callable[[], None],
+        on_drained: Callable[[], None],
+        on_broken: Callable[[BaseException], None],
+    ) -> None:
+        self.engine = engine
+        self.match = table.match
+        self.access_log = config.access_log
+        self.on_wake = on_wake
+        self.on_signal = on_signal
+        self.on_drained = on_drained
+        self._on_broken = on_broken
+        self._long_s = config.takeover_ms / 1000
+        self._runners_max = min(RUNNERS_MAX, config.threads) + 1
+        self._lock = threading.Lock()
+        self._faults: deque[float] = deque(maxlen=FAULTS_MAX + 1)
+        self.runners: dict[int, Runner] = {}
+        self.pool = BlockingPool(self._run_pooled, config.threads, config.standby_idle_ms / 1000)
+        for endpoint in table.endpoints:
+            if endpoint.blocking is True:
+                endpoint.judge = Convicted()
+
+    def start(self) -> None:
+        """Starts the runner that holds the scheduler, and one on stand-by."""
+        self.start_runner()
+        self.start_runner()
+
+    def start_runner(self) -> None:
+        """Starts another runner, unless there are as many as there may be."""
+        with self._lock:
+            if len(self.runners) >= self._runners_max:
+                return
+            runner = Runner(self, self.engine.open_port())
+            self.runners[runner.number] = runner
+        try:
+            runner.start()
+        except RuntimeError as error:
+            logger.warning("cannot start another runner: %s; blocking handlers will hold up others", error)
+            self.on_end(runner)
+
+    def close(self) -> None:
+        """Sends the pool's idle threads home; the runners go with the engine."""
+        self.pool.close()
+
+    # What runners call.
+
+    def on_end(self, runner: Runner) -> None:
+        """The runner is going."""
+        with self._lock:
+            self.runners.pop(runner.number, None)
+
+    def on_fault(self, runner: Runner, error: BaseException) -> bool:
+        """The runner's own loop raised. True when it shall go on, False when it has happened too often."""
+        now = time.monotonic()
+        logger.critical("runner %d faulted", runner.number, exc_info=(type(error), error, error.__traceback__))
+        self._faults.append(now)
+        if len(self._faults) <= FAULTS_MAX or now - self._faults[0] > FAULTS_WITHIN_S:
+            return True
+        self._on_broken(error)
+        return False
+
+    def on_takeover(self, endpoint: Endpoint | None) -> None:
+        """A runner was found blocked while it ran this endpoint."""
+        if endpoint is None or endpoint.blocking is False:
+            return
+        judge = endpoint.judge
+        if judge is None:
+            endpoint.judge = judge = Judge(self._long_s)
+        judge.on_takeover()
+
+    def run_request(self, turn: Turn, request: Request) -> None:
+        """Matches and runs one request, where speed is not all."""
+        endpoint = None
+        try:
+            endpoint, values = self.match(request)
+            turn.endpoint = endpoint
+        except BaseException as error:  # noqa: BLE001 - a guard is the user's code as much as a handler
+            turn.answers.append(answer_for(request, endpoint, error))
+            return
+        if endpoint.judge is not None:
+            self.run_judged(turn, endpoint, request, values)
+        else:
+            turn.answers.append(run_endpoint(endpoint, request, values))
+
+    def run_judged(self, turn: Turn, endpoint: Endpoint, request: Request, values: tuple[Any, ...]) -> None:
+        """Runs a request of an endpoint that is under suspicion here, and deals that of a convicted one to the pool."""
+        judge = endpoint.judge
+        if judge.pooled:
+            try:
+                self.pool.deal((endpoint, request, values))
+            except RuntimeError:
+                turn.answers.append(unavailable(request, "this machine has no thread left; try again later"))
+            return
+        started = time.perf_counter()
+        turn.answers.append(run_endpoint(endpoint, request, values))
+        judge.on_run(time.perf_counter() - started)
+        if judge.settled:
+            endpoint.judge = None
+
+    def _run_pooled(self, endpoint: Endpoint, request: Request, values: tuple[Any, ...]) -> None:
+        started = time.perf_counter()
+        answer = run_endpoint(endpoint, request, values)
+        self.engine.respond(encoded(answer))
+        elapsed_s = time.perf_counter() - started
+        judge = endpoint.judge
+        if judge is not None:
+            judge.on_run(elapsed_s)
+        if self.access_log:
+            access.log(request, answer, elapsed_s)
+
+
+class Convicted:
+    """The judge of an endpoint whose author said `blocking=True`: there is nothing to find out."""
+
+    pooled = True
+    settled = False
+
+    def on_run(self, elapsed_s: float) -> None:
+        """Takes no evidence."""
+
+    def on_takeover(self) -> None:
+        """Takes no evidence."""

@@ -1,0 +1,93 @@
+"""A client that needs no socket: it makes a Request, runs its route, and does what the engine would do to the answer.
+
+Owns: the engine's duties, in Python: content types of short answers, Content-Length, no body for HEAD, 204 and 304.
+Knows: the terms of native/include/tinybeam.h, and how the server runs one request.
+Never: parses or limits as the engine does; what it would refuse (a body that is too large) is not refused here.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import struct
+from typing import Final, Protocol
+
+from tinybeam.http import KIND_BYTES, KIND_HTML, KIND_JSON, KIND_TEXT, Answer, Headers, Request, has_body
+from tinybeam.router import RouteTable
+from tinybeam.server import run_request
+from tinybeam.testing.client import Client, Fields
+from tinybeam.testing.reply import Reply
+
+_CONTENT_TYPES: Final = {
+    KIND_TEXT: "text/plain; charset=utf-8",
+    KIND_JSON: "application/json",
+    KIND_BYTES: "application/octet-stream",
+    KIND_HTML: "text/html; charset=utf-8",
+}
+
+_PREFIX: Final = re.compile("https?://[^/]*", re.IGNORECASE)
+_OWS: Final = " \t"
+
+# 127.0.0.1, port 49152: the first port that is never assigned to anyone (RFC 6335 §6).
+_PEER: Final = struct.pack("!H4B", 49152, 127, 0, 0, 1)
+
+
+class Compilable(Protocol):
+    """A Router, or what else can make a table of routes."""
+
+    def compile(self) -> RouteTable: ...
+
+
+class LocalClient(Client):
+    """A client of an app; its handlers run in the caller's thread. Raises ConfigError when the routes are wrong.
+
+    A handler that raises answers 500 and leaves a crash report in the log, as on a server.
+    """
+
+    host = "localhost"
+
+    def __init__(self, app: Compilable) -> None:
+        self._table = app.compile()
+        self._handles = itertools.count(1)
+
+    def exchange(self, method: str, target: str, fields: Fields, body: bytes) -> Reply:
+        prefix, path, query = _split(target)
+        request = Request(next(self._handles), method, path, query, _block(fields), _PEER, prefix, body)
+        return _reply(method, run_request(self._table, request))
+
+
+def _split(target: str) -> tuple[str, str, str | None]:
+    """The prefix, path and query of the request term. A target without a path ("http://host") has the path "/".
+
+    >>> _split("http://localhost?page=2"), _split("/a?")
+    (('http://localhost', '/', 'page=2'), ('', '/a', ''))
+    """
+    head, mark, query = target.partition("?")
+    matched = _PREFIX.match(head)
+    prefix = matched[0] if matched else ""
+    path = head[len(prefix) :] or "/"
+    return prefix, path, query if mark else None
+
+
+def _block(fields: Fields) -> bytes:
+    """The header fields in the form of the request term."""
+    lines = [f"{name.lower()}:{value.strip(_OWS)}\n" for name, value in fields]
+    return "".join(["\n", *lines]).encode("latin-1")
+
+
+def _reply(method: str, answer: Answer) -> Reply:
+    """What a client would receive of this answer."""
+    content: str | bytes | None
+    if len(answer) == 3:
+        _, kind, content = answer
+        status, fields = 200, [("Content-Type", _CONTENT_TYPES[kind])]
+    else:
+        _, status, octets, content = answer
+        lines = octets.decode("latin-1").split("\r\n")[:-1]
+        fields = [(name, value) for name, _, value in (line.partition(":") for line in lines)]
+    body = content.encode() if isinstance(content, str) else content or b""
+    if not has_body(status):
+        body = b""
+    else:
+        fields.append(("Content-Length", str(len(body))))
+    return Reply(status, Headers.of(fields), b"" if method == "HEAD" else body)
