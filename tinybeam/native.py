@@ -11,7 +11,19 @@ import ctypes
 import functools
 import os
 import sys
-from ctypes import POINTER, Structure, c_char_p, c_int32, c_int64, c_size_t, c_uint8, c_uint16, c_uint32, c_uint64, c_void_p
+from ctypes import (
+    POINTER,
+    Structure,
+    c_char_p,
+    c_int32,
+    c_int64,
+    c_size_t,
+    c_uint8,
+    c_uint16,
+    c_uint32,
+    c_uint64,
+    c_void_p,
+)
 from importlib import resources
 from typing import Any, Final
 
@@ -54,47 +66,46 @@ _MEANINGS: Final = {
 }
 
 
+# The fields of tb_config and of tb_stats, in order; all are uint64_t.
+KNOBS: Final = (
+    "request_line_bytes_max",
+    "header_bytes_max",
+    "header_fields_max",
+    "body_bytes_max",
+    "batch_requests_max",
+    "pipeline_requests_max",
+    "handles_max",
+    "connections_max",
+    "takeover_ms",
+    "standby_idle_ms",
+)
+COUNTERS: Final = (
+    "connections_open",
+    "connections_accepted",
+    "accept_errors",
+    "requests",
+    "requests_refused",
+    "constants",
+    "handles_open",
+    "answers_refused",
+    "answers_late",
+    "polls",
+    "takeovers",
+    "runners",
+    "standbys",
+)
+
+
 class EngineConfig(Structure):
     """`tb_config`; 0 means the engine's default."""
 
-    _fields_ = [
-        (name, c_uint64)
-        for name in (
-            "request_line_bytes_max",
-            "header_bytes_max",
-            "header_fields_max",
-            "body_bytes_max",
-            "batch_requests_max",
-            "pipeline_requests_max",
-            "handles_max",
-            "connections_max",
-            "takeover_ms",
-            "standby_idle_ms",
-        )
-    ]
+    _fields_ = [(name, c_uint64) for name in KNOBS]
 
 
 class EngineStats(Structure):
     """`tb_stats`."""
 
-    _fields_ = [
-        (name, c_uint64)
-        for name in (
-            "connections_open",
-            "connections_accepted",
-            "accept_errors",
-            "requests",
-            "requests_refused",
-            "constants",
-            "handles_open",
-            "answers_refused",
-            "answers_late",
-            "polls",
-            "takeovers",
-            "runners",
-            "standbys",
-        )
-    ]
+    _fields_ = [(name, c_uint64) for name in COUNTERS]
 
 
 # What each call returns and takes, as in the header. Octets that C only reads go as c_char_p, which takes the address
@@ -166,7 +177,7 @@ def _check(library: ctypes.CDLL, path: str, build: str) -> None:
 
 
 def checked(code: int, what: str) -> int:
-    """The code itself where it is none of an error. Raises OSError for what the operating system refused, else NativeError."""
+    """The code itself unless it is an error: then raises OSError if the operating system refused, else NativeError."""
     if code >= 0:
         return code
     if code <= ESYSTEM:

@@ -189,7 +189,9 @@ def test_the_access_log_is_a_line_for_each_request_when_it_is_wanted(command_lin
         with LiveClient(program.url()) as client:
             assert client.get("/plain?a=%0A").text == "text"
         program.process.send_signal(signal.SIGTERM)
-        assert program.end()[2].count('"GET /plain?a=%0A" 200 4') == lines
+        code, _, err = program.end()
+        assert code == 0
+        assert err.count('"GET /plain?a=%0A" 200 4') == lines
 
 
 AMBIGUOUS = """

@@ -88,6 +88,7 @@ static const authority_case cases[] = {
     {"[v.x]", false, false},
     {"[v1.]", false, false},
     {"[v1x]", false, false},
+    {"[v1xy]", false, false},
     {"[v1.a@b]", false, false},
     {"[v1.%41]", false, false},
 };

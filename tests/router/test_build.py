@@ -100,19 +100,6 @@ def test_a_route_for_head_and_get_is_tried_once_for_head() -> None:
     assert len(asked) == 2
 
 
-def test_paths_without_parameters_and_guards_are_found_without_a_walk(monkeypatch: pytest.MonkeyPatch) -> None:
-    router = Router()
-    declare(router, "GET /a/b")
-    declare(router, "POST /a/b")
-    declare(router, "GET /a/{x}")
-    table = router.compile()
-    monkeypatch.setattr("tinybeam.router.table.find", None)
-    for method in ("GET", "HEAD", "POST"):
-        assert table.match(Request(7, method, "/a/b"))[0].route.pattern is not None
-    with pytest.raises(TypeError):
-        table.match(Request(7, "GET", "/a/c"))
-
-
 def test_a_guard_on_a_path_without_parameters_is_asked_every_time() -> None:
     verdicts = iter([True, False, True])
     router = Router()

@@ -83,6 +83,22 @@ def test_what_no_route_matches_is_a_404(path: str) -> None:
     assert ask(table_of("GET /a", "GET /x/{name}"), "GET", path) == (404, None)
 
 
+def test_a_target_that_is_no_path_matches_no_parameter() -> None:
+    table = table_of("GET /{name}", "GET /x/{rest:path}")
+    assert ask(table, "GET", "/a:80") == ("GET /{name}", {"name": "a:80"})
+    for target in ("*", "a:80", "", "a"):
+        assert ask(table, "GET", target) == (404, None)
+
+
+def test_a_guarded_literal_is_asked_before_a_parameter() -> None:
+    router = Router()
+    router.get("/users/me", when=lambda request: "me" in request.query)(lambda request: "me")
+    router.get("/users/{name}")(lambda request, name: name)
+    table = router.compile()
+    assert table.match(Request(7, "GET", "/users/me", "me"))[1] == ()
+    assert table.match(Request(7, "GET", "/users/me"))[1] == ("me",)
+
+
 def test_a_404_says_so_in_plain_text() -> None:
     endpoint, values = table_of().match(Request(7, "GET", "/"))
     response = as_response(endpoint.handler(Request(7, "GET", "/"), *values))

@@ -50,18 +50,6 @@ def tries(rows: Sequence[Ready]) -> dict[str, Node]:
     return {method: _trie(method, rows) for method in methods}
 
 
-def literals(rows: Sequence[Ready], by_method: dict[str, Node]) -> dict[str, dict[str, Match]]:
-    """The answer for a path without parameters, by path and method, where no guard has to be asked."""
-    found: dict[str, dict[str, Match]] = {}
-    for _, pattern, *_ in rows:
-        if pattern.is_literal and "%" not in pattern.text:
-            for method, root in by_method.items():
-                endpoint = _unguarded(root, pattern)
-                if endpoint is not None and method != "*":
-                    found.setdefault(pattern.text, {})[method] = (endpoint, ())
-    return found
-
-
 def constants(by_path: dict[str, dict[str, Match]]) -> list[Constant]:
     """The constants that the engine may answer: those that both GET and HEAD of their path would come to."""
     found = []
@@ -93,14 +81,6 @@ def _accepted(method: str) -> tuple[str, ...]:
     if method == "*":
         return ANY_METHOD
     return ("HEAD", "GET", "*") if method == "HEAD" else (method, "*")
-
-
-def _unguarded(root: Node, pattern: Pattern) -> Endpoint | None:
-    """What a literal path comes to without asking a guard; a literal is what a walk tries first."""
-    node: Node | None = root
-    for text in pattern.text.split("/"):
-        node = node.literals.get(text) if node else None
-    return node.endpoint if node else None
 
 
 def _refuse_unreachable(routes: Sequence[Route]) -> None:

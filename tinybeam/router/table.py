@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from urllib.parse import unquote_to_bytes
 
 from tinybeam.http import Request
-from tinybeam.router import build
+from tinybeam.router import build, shortcut
 from tinybeam.router.builtin import Builtin, allow
 from tinybeam.router.constant import Constant
 from tinybeam.router.route import Endpoint, Route
@@ -31,6 +31,7 @@ class RouteTable:
         "_fallback",
         "_literals",
         "_server_wide",
+        "_stems",
         "_tries",
         "constants",
     )
@@ -40,7 +41,9 @@ class RouteTable:
         tries = build.tries(rows)
         self._any_method = tries.pop("*")
         self._tries: dict[str, Node] = tries
-        self._literals = build.literals(rows, tries)
+        patterns = [pattern for _, pattern, *_ in rows]
+        self._literals = shortcut.literals(patterns, tries)
+        self._stems = shortcut.stems(patterns, tries)
         self._fallback = build.one_fallback(fallbacks)
         self._builtin = Builtin()
         self._endpoints = tuple(endpoint for _, _, endpoint, _ in rows)
@@ -66,7 +69,20 @@ class RouteTable:
             match = matches.get(request.method)
             if match is not None:
                 return match
-        segments = path.split("/") if "%" not in path else _decoded(path)
+        if "%" in path:
+            return self._walk(request, _decoded(path))
+        stem, slash, last = path.rpartition("/")
+        ways = self._stems.get(stem) if slash else None
+        if ways is not None:
+            way = ways.get(request.method)
+            if way is not None:
+                convert, endpoint = way
+                value = convert(last)
+                if value is not None:
+                    return endpoint, (value,)
+        return self._walk(request, path.split("/"))
+
+    def _walk(self, request: Request, segments: list[str]) -> Match:
         match = find(self._tries.get(request.method, self._any_method), segments, (), request)
         return match if match is not None else self._unmatched(request, segments)
 

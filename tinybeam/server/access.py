@@ -17,7 +17,7 @@ logger = logging.getLogger("tinybeam.access")
 _QUOTE: Final = {ord('"'): '\\"', ord("\\"): "\\\\"}
 
 
-def log(request: Request, answer: Answer, elapsed_s: float) -> None:
+def log_request(request: Request, answer: Answer, elapsed_s: float) -> None:
     """Logs `127.0.0.1:49152 "GET /users/42" 200 11 0.043ms`; "unix" stands for the peer of a unix socket."""
     peer = request.peer
     status, body = (200, answer[2]) if len(answer) == 3 else (answer[1], answer[3])

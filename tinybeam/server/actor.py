@@ -156,5 +156,3 @@ class Server(pykka.Actor):
                 self._refuse(self.actor_inbox.get())
             except IndexError:
                 return
-
-

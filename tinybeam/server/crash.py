@@ -51,5 +51,3 @@ def _report(request: Request, endpoint: Endpoint | None, error: BaseException) -
         )
     except BaseException:  # noqa: BLE001 - a log handler that raises must not cost the client its answer
         return
-
-

@@ -27,8 +27,7 @@ class Engine:
 
     def __init__(self, config: Config) -> None:
         self._library = native.load()
-        names = [name for name, _ in native.EngineConfig._fields_]
-        knobs = native.EngineConfig(**{name: getattr(config, name) for name in names})
+        knobs = native.EngineConfig(**{name: getattr(config, name) for name in native.KNOBS})
         self.pointer = pointer = native.empty_pointer()
         native.checked(self._library.tb_engine_open(knobs, pointer), "cannot open the engine")
         # The memory goes when nobody can reach this object any more, and so nobody can be inside a call. At exit of
@@ -44,9 +43,7 @@ class Engine:
 
     def listen_unix(self, path: str, backlog: int) -> None:
         """Listens on a unix socket; a socket file that nobody answers at is replaced. Raises OSError."""
-        native.checked(
-            self._library.tb_engine_listen_unix(self.pointer, os.fsencode(path), backlog), "cannot listen"
-        )
+        native.checked(self._library.tb_engine_listen_unix(self.pointer, os.fsencode(path), backlog), "cannot listen")
 
     def add_constant(self, path: str, status: int, fields: bytes, body: bytes) -> None:
         """From now on C answers GET and HEAD of exactly this path. Only before listening."""
@@ -77,7 +74,7 @@ class Engine:
         """The engine's counters by name (`tb_stats`)."""
         counters = native.EngineStats()
         native.checked(self._library.tb_engine_stats(self.pointer, counters), "no statistics")
-        return {name: getattr(counters, name) for name, _ in native.EngineStats._fields_}
+        return {name: getattr(counters, name) for name in native.COUNTERS}
 
     def close(self) -> bool:
         """Closes it: every waiter wakes, the sockets close when the last caller has left. True for the one that did."""

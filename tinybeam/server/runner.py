@@ -11,20 +11,19 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 import msgspec
 
 from tinybeam import native
 from tinybeam.errors import NativeError
 from tinybeam.http import KIND_TEXT, Answer, Request, answer
-from tinybeam.server import access
+from tinybeam.router import Endpoint, Match
+from tinybeam.server.access import log_request
 from tinybeam.server.crash import answer_for
 from tinybeam.server.engine import Port
 from tinybeam.server.turn import Turn
-
-if TYPE_CHECKING:
-    from tinybeam.server.scheduler import Scheduler
 
 logger = logging.getLogger("tinybeam.server")
 
@@ -34,10 +33,33 @@ _encode = msgspec.msgpack.Encoder().encode
 _NOTHING = b""
 
 
+class Host(Protocol):
+    """What a runner needs of the scheduler that it drives."""
+
+    @property
+    def match(self) -> Callable[[Request], Match]: ...
+    @property
+    def runners(self) -> Mapping[int, Runner]: ...
+    @property
+    def access_log(self) -> bool: ...
+    @property
+    def on_wake(self) -> Callable[[], None]: ...
+    @property
+    def on_signal(self) -> Callable[[], None]: ...
+    @property
+    def on_drained(self) -> Callable[[], None]: ...
+    def start_runner(self) -> None: ...
+    def on_takeover(self, endpoint: Endpoint | None) -> None: ...
+    def on_fault(self, runner: Runner, error: BaseException) -> bool: ...
+    def on_end(self, runner: Runner) -> None: ...
+    def run_request(self, turn: Turn, request: Request) -> None: ...
+    def run_judged(self, turn: Turn, endpoint: Endpoint, request: Request, values: tuple[Any, ...]) -> None: ...
+
+
 class Runner:
     """Made by the scheduler; `start` it. Its thread ends when the engine closes or it is one runner too many."""
 
-    def __init__(self, scheduler: Scheduler, port: Port) -> None:
+    def __init__(self, scheduler: Host, port: Port) -> None:
         self._scheduler = scheduler
         self._port = port
         self.number = port.number
@@ -126,7 +148,7 @@ class Runner:
             before = len(turn.answers)
             scheduler.run_request(turn, request)
             if len(turn.answers) > before:
-                access.log(request, turn.answers[-1], time.perf_counter() - started)
+                log_request(request, turn.answers[-1], time.perf_counter() - started)
             if self.taken:
                 break
 

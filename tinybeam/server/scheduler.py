@@ -17,7 +17,7 @@ from typing import Any, Final
 from tinybeam.config import Config
 from tinybeam.http import Request
 from tinybeam.router import Endpoint, RouteTable
-from tinybeam.server import access
+from tinybeam.server.access import log_request
 from tinybeam.server.crash import answer_for, unavailable
 from tinybeam.server.engine import Engine
 from tinybeam.server.handling import run_endpoint
@@ -152,7 +152,7 @@ class Scheduler:
         if judge is not None:
             judge.on_run(elapsed_s)
         if self.access_log:
-            access.log(request, answer, elapsed_s)
+            log_request(request, answer, elapsed_s)
 
 
 class Convicted:
