@@ -308,7 +308,6 @@ int32_t scheduler_poll(scheduler *sched, batch *bat) {
     stats_add(&room->stats.polls, 1);
     scheduler_tick(sched);
     int32_t verdict = 0;
-    bool fresh = true;
     do {
         scheduler_drain(sched);
         scheduler_take_posts(sched);
@@ -323,10 +322,11 @@ int32_t scheduler_poll(scheduler *sched, batch *bat) {
             /* Those that still wait after their turn need an answer first, and its post will wake us. */
             bool tried = room->waiting == NULL || !sched->listeners_first;
             bool idle = room->batch.count == 0 && room->batch.needed == 0 && tried;
-            verdict = fresh && idle ? scheduler_verdict(sched) : 0;
+            verdict = idle ? scheduler_verdict(sched) : 0;
             if (verdict != 0) {
                 break;
             }
+            atomic_store_explicit(&room->stats.handles_open, room->handles.open, memory_order_relaxed);
             scheduler_wait(sched, idle);
             if (idle) {
                 scheduler_tick(sched);
@@ -337,7 +337,6 @@ int32_t scheduler_poll(scheduler *sched, batch *bat) {
         }
         conn_settle_touched(room);
         conn_bury(room);
-        fresh = false;
         verdict = scheduler_verdict(sched);
     } while (verdict == 0 && room->batch.count == 0);
     atomic_store_explicit(&room->stats.handles_open, room->handles.open, memory_order_relaxed);

@@ -96,10 +96,7 @@ def read_config(given: dict[str, Any]) -> Config:
     if "host" in given or "port" in given:
         # A flag wins over TINYBEAM_UDS.
         given = {"uds": None, **given}
-    config = Config.from_env(os.environ, **given)
-    if config.engine == "portable":
-        raise ConfigError("the portable engine is not built yet; leave --engine out, or write --engine native")
-    return config
+    return Config.from_env(os.environ, **given)
 
 
 def _fail(message: str, log_level: str) -> NoReturn:
