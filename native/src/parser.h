@@ -46,8 +46,7 @@ typedef enum parser_framing { PARSER_BODY_NONE, PARSER_BODY_LENGTH, PARSER_BODY_
 typedef struct parser_request {
     const uint8_t *method;
     const uint8_t *target;
-    const uint8_t
-        *path; /* "*" for OPTIONS *, "host:port" for CONNECT; an absolute-form without a path gets a static "/" */
+    const uint8_t *path;  /* never empty: "*" for OPTIONS *, "host:port" for CONNECT, a static "/" for "http://a" */
     const uint8_t *query; /* NULL when there is no '?' */
     uint32_t method_len;
     uint32_t target_len;

@@ -76,3 +76,11 @@ def test_configuring_twice_leaves_one_handler_and_the_root_logger_alone(tinybeam
     assert len(tinybeam_logger.handlers) == 1
     assert tinybeam_logger.level == logging.ERROR
     assert logging.getLogger().handlers == before
+
+
+def test_an_entry_appears_once_when_the_user_configured_the_root_logger(
+    tinybeam_logger: logging.Logger, caplog: pytest.LogCaptureFixture
+) -> None:
+    configure("info")
+    logging.getLogger("tinybeam.server").info("once")
+    assert caplog.records == []

@@ -75,6 +75,27 @@ def test_a_drain_that_cut_something_exits_with_1_and_says_how_much(
     assert "3 unanswered requests were cut" in caplog.text
 
 
+def test_the_result_of_a_drain_is_waited_for_though_the_server_has_stopped(
+    watch: SignalWatch, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    joined = threading.Event()
+    join = threading.Thread.join
+
+    def tell(thread: threading.Thread, timeout: float | None = None) -> None:
+        joined.set()
+        join(thread, timeout)
+
+    def drain() -> bool:
+        server.stopped.set()
+        joined.wait()
+        return True
+
+    monkeypatch.setattr(threading.Thread, "join", tell)
+    server.on_drain = drain
+    server.on_wait = lambda: os.kill(os.getpid(), TERM)
+    assert watch.supervise(server, 5000) == 0
+
+
 def test_a_drain_that_fails_exits_with_1(watch: SignalWatch, server: ScriptedServer) -> None:
     def fail() -> bool:
         server.stopped.set()
