@@ -1,6 +1,6 @@
 /* One accepted connection; see conn.h.
  *
- * Owns:  opening, closing, and which epoll events a connection waits for.
+ * Owns:  opening, reading, ending and closing; what epoll has said of a connection.
  * Knows: that an event may come for a connection that was closed earlier in the same turn: it is marked dead, and its
  *        memory goes when the turn is over.
  * Never: parses (intake.c does) or composes answers (exchange.c does).
@@ -20,6 +20,8 @@
 
 /* What a refused client may still send before we stop listening to it (RFC 9112 §9.6). */
 enum { CONN_LINGER_BYTES_MAX = 1024 * 1024 };
+/* Scratches full that one connection may be read before the others. */
+enum { CONN_READS_MAX = 4 };
 
 static void conn_mark(conn_room *room, int fd, uint8_t ours) {
     if (room->fds != NULL && fd >= 0 && (uint32_t)fd < room->fds_len) {
@@ -38,8 +40,8 @@ bool conn_open(conn_room *room, int fd, const uint8_t *peer, uint8_t peer_len) {
     con->first = con->last = HANDLE_NONE;
     con->peer_len = peer_len;
     memcpy(con->peer, peer, peer_len);
-    con->interest = EPOLLIN;
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = con};
+    /* Edge-triggered, and asked for once: what an event said is remembered until it can be acted on. */
+    struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.ptr = con};
     if (epoll_ctl(room->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0) {
         close(fd);
         free(con);
@@ -101,25 +103,67 @@ void conn_bury(conn_room *room) {
     room->dead = kept;
 }
 
-static void conn_set_interest(conn_room *room, conn *con, uint32_t interest) {
-    if (interest == con->interest) {
+void conn_wait(conn_room *room, conn *con) {
+    if (con->waiting) {
         return;
     }
-    struct epoll_event event = {.events = interest, .data.ptr = con};
-    if (epoll_ctl(room->epoll_fd, EPOLL_CTL_MOD, con->sink.fd, &event) != 0) {
-        con->sink.broken = true;
-        return;
+    con->waiting = true;
+    con->waiting_next = NULL;
+    if (room->waiting_last == NULL) {
+        room->waiting = con;
+    } else {
+        room->waiting_last->waiting_next = con;
     }
-    con->interest = interest;
+    room->waiting_last = con;
 }
 
 /* Whether there is any use in reading now: not while answers cannot be written, nor while what was read has to wait. */
 static bool conn_may_read(const conn *con) {
-    if (con->lingering) {
-        return true;
-    }
     return !con->eof && !con->closing && !con->waiting && con->refusal == 0 && con->sink.pending.len == 0 &&
-           !intake_blocked(con);
+           !con->sink.broken && !intake_blocked(con);
+}
+
+/* One read into the scratch. Less than a scratch full means that the socket is empty, and that epoll will tell when it
+ * is not, unless the client has hung up: then the end is still to be read. Returns the octets, 0 at the end, or -1. */
+static ssize_t conn_receive(conn_room *room, conn *con) {
+    ssize_t n;
+    do {
+        n = recv(con->sink.fd, room->scratch, room->scratch_len, MSG_DONTWAIT);
+    } while (n < 0 && errno == EINTR);
+    con->readable = n == (ssize_t)room->scratch_len || (n > 0 && con->hung_up);
+    con->eof = con->eof || n == 0;
+    con->sink.broken = con->sink.broken || (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK);
+    return n;
+}
+
+/* Reads while there is something to read and a use for it; a few times only, so that the others get their turn. */
+static void conn_read(conn_room *room, conn *con) {
+    for (unsigned i = 0; con->readable && conn_may_read(con); i++) {
+        bool full = room->batch.count >= room->batch.count_max;
+        if (full || i == CONN_READS_MAX) {
+            room->eager = room->eager || !full;
+            conn_wait(room, con);
+            return;
+        }
+        ssize_t n = conn_receive(room, con);
+        if (n > 0) {
+            intake_push(room, con, room->scratch, (size_t)n);
+        } else if (n == 0) {
+            intake_on_eof(con);
+        }
+    }
+}
+
+/* Discards what the client still sends, until it has closed as well or has sent too much. */
+static void conn_linger(conn_room *room, conn *con) {
+    ssize_t n = 1;
+    while (n > 0 && con->readable && con->lingered <= CONN_LINGER_BYTES_MAX) {
+        n = conn_receive(room, con);
+        con->lingered += n > 0 ? (uint32_t)n : 0;
+    }
+    if (con->eof || con->sink.broken || con->lingered > CONN_LINGER_BYTES_MAX) {
+        conn_close(room, con);
+    }
 }
 
 /* Shuts our side and listens until the client has read all: a close over unread octets would reset the connection and
@@ -133,17 +177,23 @@ static void conn_end(conn_room *room, conn *con) {
         return;
     }
     con->lingering = true;
+    con->readable = true;
     buffer_deinit(&con->in);
-    conn_set_interest(room, con, EPOLLIN);
+    conn_linger(room, con);
 }
 
 static void conn_settle(conn_room *room, conn *con) {
     if (con->dead) {
         return;
     }
+    if (con->lingering) {
+        conn_linger(room, con);
+        return;
+    }
     if (!con->closing && !con->waiting && con->refusal == 0 && intake_kept(con)) {
         intake_resume(room, con);
     }
+    conn_read(room, con);
     intake_pay_dues(room, con);
     if (room->out.sink == &con->sink) {
         output_flush(&room->out);
@@ -155,40 +205,9 @@ static void conn_settle(conn_room *room, conn *con) {
     bool idle = con->in_flight == 0 && con->sink.pending.len == 0;
     bool finished = con->closing || (con->eof && !con->waiting) ||
                     (room->draining && con->in.len == 0 && con->request == NULL && !con->waiting);
-    if (idle && finished && !con->lingering) {
+    if (idle && finished) {
         conn_end(room, con);
-        return;
     }
-    uint32_t interest = con->sink.pending.len > 0 ? EPOLLOUT : 0;
-    /* Reading is switched off only when an event shows that there is something to read: most waits are too short. */
-    interest |= conn_may_read(con) || (con->interest & EPOLLIN) ? EPOLLIN : 0;
-    conn_set_interest(room, con, interest);
-    if (con->sink.broken) {
-        conn_close(room, con);
-    }
-}
-
-/* Reads once. Level-triggered epoll brings us back if there is more. */
-static void conn_on_readable(conn_room *room, conn *con) {
-    ssize_t n;
-    do {
-        n = recv(con->sink.fd, room->scratch, room->scratch_len, MSG_DONTWAIT);
-    } while (n < 0 && errno == EINTR);
-    if (n < 0) {
-        con->sink.broken = con->sink.broken || (errno != EAGAIN && errno != EWOULDBLOCK);
-        return;
-    }
-    if (con->lingering) {
-        con->lingered += (uint32_t)n;
-        con->sink.broken = n == 0 || con->lingered > CONN_LINGER_BYTES_MAX;
-        return;
-    }
-    if (n == 0) {
-        con->eof = true;
-        intake_on_eof(con);
-        return;
-    }
-    intake_push(room, con, room->scratch, (size_t)n);
 }
 
 void conn_on_event(conn_room *room, conn *con, uint32_t events) {
@@ -199,15 +218,10 @@ void conn_on_event(conn_room *room, conn *con, uint32_t events) {
         conn_close(room, con);
         return;
     }
-    if (events & EPOLLOUT) {
+    con->readable = con->readable || (events & (EPOLLIN | EPOLLRDHUP)) != 0;
+    con->hung_up = con->hung_up || (events & EPOLLRDHUP) != 0;
+    if ((events & EPOLLOUT) && con->sink.pending.len > 0) {
         output_on_writable(&con->sink);
-    }
-    if (events & EPOLLIN) {
-        if (conn_may_read(con)) {
-            conn_on_readable(room, con);
-        } else {
-            conn_set_interest(room, con, con->interest & ~(uint32_t)EPOLLIN);
-        }
     }
     conn_settle(room, con);
 }
@@ -229,6 +243,7 @@ void conn_settle_touched(conn_room *room) {
 void conn_resume_waiting(conn_room *room) {
     conn *con = room->waiting;
     room->waiting = room->waiting_last = NULL;
+    room->eager = false;
     while (con != NULL) {
         conn *next = con->waiting_next;
         con->waiting = false;
@@ -246,7 +261,8 @@ void conn_drain(conn_room *room) {
         if (con->lingering) {
             conn_close(room, con);
         } else {
-            conn_on_event(room, con, EPOLLIN); /* a request may have come just now */
+            con->readable = true; /* a request may have come just now */
+            conn_settle(room, con);
         }
         con = next;
     }

@@ -38,7 +38,6 @@ typedef struct conn_request {
 
 typedef struct conn {
     output_sink sink; /* first, so that a sink's address is its connection's */
-    uint32_t interest; /* the epoll events asked for */
     uint32_t first;    /* the exchange whose answer is next on the wire, or HANDLE_NONE */
     uint32_t last;
     uint16_t in_flight;
@@ -46,10 +45,12 @@ typedef struct conn {
     uint16_t refusal; /* the status that a bad request will get once those before it are answered, or 0 */
     uint8_t peer_len;
     uint8_t peer[CONN_PEER_MAX];
-    bool eof;          /* the client has sent its last octet */
+    bool readable;     /* there may be octets to read */
+    bool hung_up;      /* the client's last octet is on its way */
+    bool eof;          /* and was read */
     bool closing;      /* no further request is read */
     bool lingering;    /* our side is shut; what the client still sends is discarded */
-    bool waiting;      /* is on the list of those whose input waits for room */
+    bool waiting;      /* is on the list of those that go on when there is room, or others have had their turn */
     bool touched;      /* is on the list of those to settle */
     bool dead;         /* closed; freed at the end of the turn */
     bool continue_due; /* owes a "100 Continue" once it is its turn */
@@ -72,6 +73,7 @@ typedef struct conn_room {
     conn *touched;
     conn *waiting;
     conn *waiting_last;
+    bool eager; /* one of those waiting could go on at once */
     uint32_t open;
     bool draining;
     uint16_t pipeline_max;
@@ -96,6 +98,8 @@ void conn_close(conn_room *room, conn *con);
 /* Frees the connections that were closed in this turn. */
 void conn_bury(conn_room *room);
 
+/* Puts a connection on the list for conn_resume_waiting. */
+void conn_wait(conn_room *room, conn *con);
 void conn_on_event(conn_room *room, conn *con, uint32_t events);
 /* Spends a slot that was taken: its answer goes to the wire, or waits for its turn. */
 void conn_answer(conn_room *room, uint32_t slot, const answer *ans);

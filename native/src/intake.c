@@ -204,17 +204,6 @@ static intake_step intake_next_body(conn_room *room, conn *con, const uint8_t *o
     return intake_end_body(room, con);
 }
 
-static void intake_wait(conn_room *room, conn *con) {
-    con->waiting = true;
-    con->waiting_next = NULL;
-    if (room->waiting_last == NULL) {
-        room->waiting = con;
-    } else {
-        room->waiting_last->waiting_next = con;
-    }
-    room->waiting_last = con;
-}
-
 /* Parses on until more octets, room or a turn is needed. Returns how many octets are done with. */
 static size_t intake_consume(conn_room *room, conn *con, const uint8_t *octets, size_t len) {
     size_t at = 0;
@@ -226,7 +215,7 @@ static size_t intake_consume(conn_room *room, conn *con, const uint8_t *octets, 
         at += used;
     }
     if (step == INTAKE_ROOM) {
-        intake_wait(room, con);
+        conn_wait(room, con);
     }
     if (con->closing || con->refusal != 0) {
         con->lingered += at < len; /* something came after the last request: see conn_end */

@@ -1,7 +1,7 @@
 /* A scheduler; see scheduler.h.
  *
  * Owns:  the loop of a poll: answers, events, batch.
- * Knows: epoll, level-triggered, so that nothing has to be read until it says EAGAIN.
+ * Knows: epoll: edge-triggered for connections, which remember what it said; level-triggered for listeners.
  * Never: sleeps while an answer is posted: the poster either sees us sleeping, or we see its answer.
  */
 #include "scheduler.h"
@@ -236,9 +236,9 @@ static void scheduler_on_events(scheduler *sched, const struct epoll_event *even
             scheduler_read_signals(sched);
         } else if (acceptor_owns(&sched->acceptor, pointer)) {
             acceptor_on_event(&sched->acceptor, room, pointer);
-        } else if (room->batch.count < room->batch.count_max) {
+        } else {
             conn_on_event(room, pointer, events[i].events);
-        } /* else the batch is full: epoll will say it again */
+        }
     }
 }
 
@@ -320,7 +320,7 @@ int32_t scheduler_poll(scheduler *sched, batch *bat) {
         bool full = room->batch.count >= room->batch.count_max;
         if (!full) {
             /* Those that still wait after their turn need an answer first, and its post will wake us. */
-            bool tried = room->waiting == NULL || !sched->listeners_first;
+            bool tried = room->waiting == NULL || (!sched->listeners_first && !room->eager);
             bool idle = room->batch.count == 0 && room->batch.needed == 0 && tried;
             verdict = idle ? scheduler_verdict(sched) : 0;
             if (verdict != 0) {

@@ -1,0 +1,427 @@
+"""Takeover: while one handler blocks, in whatever way, the others go on; and no answer is lost or doubled.
+
+Each blocked handler waits for something that the test does only after another request was answered. So without a
+takeover these tests fail, whatever the machine's pace.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tinybeam import Request, Router
+from tinybeam.server import RunningServer
+
+if TYPE_CHECKING:
+    from tests.conftest import Gate, RawConn
+
+    Serving = Callable[..., RunningServer]
+    Connect = Callable[[str], RawConn]
+
+pytestmark = pytest.mark.usefixtures("no_faults")
+
+
+def pong(request: Request) -> str:
+    return "pong"
+
+
+class InterpreterSpin:
+    """Spins in pure Python, holding the GIL but for the interpreter's own switches."""
+
+    def __init__(self) -> None:
+        self.entered = threading.Event()
+        self.release = False
+
+    def block(self) -> None:
+        self.entered.set()
+        while not self.release:
+            pass
+
+    def free(self) -> None:
+        self.release = True
+
+
+class EventWait:
+    """Waits as `time.sleep` does: inside the interpreter, without the GIL."""
+
+    def __init__(self) -> None:
+        self.entered = threading.Event()
+        self.event = threading.Event()
+
+    def block(self) -> None:
+        self.entered.set()
+        self.event.wait()
+
+    def free(self) -> None:
+        self.event.set()
+
+
+class PipeRead:
+    """Blocks in a system call without the GIL."""
+
+    def __init__(self) -> None:
+        self.entered = threading.Event()
+        self.reader, self.writer = os.pipe()
+
+    def block(self) -> None:
+        self.entered.set()
+        os.read(self.reader, 1)
+        os.close(self.reader)
+
+    def free(self) -> None:
+        os.write(self.writer, b".")
+        os.close(self.writer)
+
+
+class LockAcquire:
+    """Blocks in C on a lock."""
+
+    def __init__(self) -> None:
+        self.entered = threading.Event()
+        self.lock = threading.Lock()
+        self.lock.acquire()
+
+    def block(self) -> None:
+        self.entered.set()
+        self.lock.acquire()
+
+    def free(self) -> None:
+        self.lock.release()
+
+
+Block = InterpreterSpin | EventWait | PipeRead | LockAcquire
+
+
+@pytest.mark.parametrize("kind", [InterpreterSpin, EventWait, PipeRead, LockAcquire])
+def test_others_are_answered_while_a_handler_blocks(kind: type[Block], serving: Serving, connect: Connect) -> None:
+    block = kind()
+    router = Router()
+    router.get("/")(pong)
+
+    @router.get("/blocked")
+    def blocked(request: Request) -> str:
+        block.block()
+        return "freed"
+
+    running = serving(router)
+    slow, quick = connect(running.url), connect(running.url)
+    slow.get("/blocked")
+    assert block.entered.wait(30)
+    try:
+        for _ in range(20):
+            quick.get("/")
+            assert quick.reply().body == b"pong"
+    finally:
+        block.free()
+    assert slow.reply().body == b"freed"
+    assert running.stats()["takeovers"] >= 1
+
+
+def test_the_rest_of_a_batch_runs_while_one_of_its_handlers_blocks(
+    gate: Gate, gates: Callable[[], Gate], serving: Serving, connect: Connect
+) -> None:
+    """The handler that blocks is in the middle of one connection's pipeline, so all are in one batch."""
+    router = Router()
+    ran: list[int] = []
+    done = gates()
+
+    @router.get("/{n:int}")
+    def number(request: Request, n: int) -> str:
+        if n == 3:
+            gate.wait()
+        ran.append(n)
+        if n == 7:
+            done._reached.release()
+        return str(n)
+
+    conn = connect(serving(router).url)
+    conn.send(b"".join(b"GET /%d HTTP/1.1\r\nHost: t\r\n\r\n" % n for n in range(8)))
+    gate.reached()
+    done.reached()
+    assert ran == [0, 1, 2, 4, 5, 6, 7]
+    gate.open()
+    assert [conn.reply().body for _ in range(8)] == [b"%d" % n for n in range(8)]
+
+
+def test_answers_that_were_ready_are_sent_while_a_later_handler_of_the_batch_blocks(
+    gate: Gate, serving: Serving, connect: Connect
+) -> None:
+    router = Router()
+    router.get("/")(pong)
+
+    @router.get("/blocked")
+    def blocked(request: Request) -> str:
+        gate.wait()
+        return "freed"
+
+    conn = connect(serving(router).url)
+    conn.send(b"GET / HTTP/1.1\r\nHost: t\r\n\r\nGET /blocked HTTP/1.1\r\nHost: t\r\n\r\n")
+    gate.reached()
+    assert conn.reply().body == b"pong"
+    gate.open()
+    assert conn.reply().body == b"freed"
+
+
+@pytest.mark.parametrize("routes", [2, 20, 60])
+def test_as_many_routes_may_block_at_once_as_there_may_be_threads(
+    routes: int, gate: Gate, serving: Serving, connect: Connect
+) -> None:
+    """Each of them for the first time, so that none of them is known to block."""
+    router = Router()
+    router.get("/")(pong)
+
+    def blocked(request: Request) -> str:
+        gate.wait()
+        return "freed"
+
+    for n in range(routes):
+        router.get(f"/{n}")(blocked)
+    running = serving(router, threads=64)
+    slow = [connect(running.url) for _ in range(routes)]
+    for n, conn in enumerate(slow):
+        conn.get(f"/{n}")
+    gate.reached(routes)
+    quick = connect(running.url)
+    quick.get("/")
+    assert quick.reply().body == b"pong"
+    gate.open()
+    assert [conn.reply().body for conn in slow] == [b"freed"] * routes
+
+
+def test_many_requests_of_one_route_block_at_once(gate: Gate, serving: Serving, connect: Connect) -> None:
+    router = Router()
+    router.get("/")(pong)
+
+    @router.get("/blocked")
+    def blocked(request: Request) -> str:
+        gate.wait()
+        return "freed"
+
+    running = serving(router)
+    slow = [connect(running.url) for _ in range(64)]
+    for conn in slow:
+        conn.get("/blocked")
+    gate.reached(64)
+    quick = connect(running.url)
+    quick.get("/")
+    assert quick.reply().body == b"pong"
+    gate.open()
+    assert [conn.reply().body for conn in slow] == [b"freed"] * 64
+
+
+def test_a_guard_may_block_too(gate: Gate, serving: Serving, connect: Connect) -> None:
+    router = Router()
+    router.get("/")(pong)
+
+    def patient() -> bool:
+        gate.wait()
+        return True
+
+    @router.get("/guarded", when=patient)
+    def guarded(request: Request) -> str:
+        return "let in"
+
+    running = serving(router)
+    slow, quick = connect(running.url), connect(running.url)
+    slow.get("/guarded")
+    gate.reached()
+    quick.get("/")
+    assert quick.reply().body == b"pong"
+    gate.open()
+    assert slow.reply().body == b"let in"
+
+
+def test_a_guard_that_blocks_is_no_evidence_against_the_route_that_ran_before_it(
+    gates: Callable[[], Gate], serving: Serving, connect: Connect
+) -> None:
+    """Else the quick route would run in the pool at last."""
+    router = Router()
+    threads = []
+    waits = [gates() for _ in range(4)]
+
+    @router.get("/")
+    def quick(request: Request) -> str:
+        threads.append(threading.current_thread().name)
+        return "quick"
+
+    upcoming = iter(waits)
+
+    def patient() -> bool:
+        next(upcoming).wait()
+        return True
+
+    @router.get("/guarded", when=patient)
+    def guarded(request: Request) -> str:
+        return "let in"
+
+    conn = connect(serving(router).url)
+    for wait in waits:
+        conn.send(b"GET / HTTP/1.1\r\nHost: t\r\n\r\nGET /guarded HTTP/1.1\r\nHost: t\r\n\r\n")
+        wait.reached()
+        assert conn.reply().body == b"quick"  # it comes while the guard blocks, so the runner was taken from it
+        wait.open()
+        assert conn.reply().body == b"let in"
+    assert [name for name in threads if not name.startswith("tinybeam-runner")] == []
+
+
+def test_a_handler_may_request_its_own_server(serving: Serving, connect: Connect) -> None:
+    router = Router()
+    router.get("/inner")(pong)
+
+    @router.get("/outer")
+    def outer(request: Request) -> bytes:
+        inner = connect(running.url)
+        inner.get("/inner")
+        return b"inner said " + inner.reply().body
+
+    running = serving(router)
+    conn = connect(running.url)
+    conn.get("/outer")
+    assert conn.reply().body == b"inner said pong"
+
+
+def test_a_handler_that_blocks_while_the_access_log_is_on_is_logged_once(
+    gate: Gate, serving: Serving, connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its successor takes the answers before it; the line must be of its own answer, and no fault."""
+    caplog.set_level(logging.INFO, "tinybeam.access")
+    router = Router()
+    router.get("/")(pong)
+
+    @router.get("/blocked")
+    def blocked(request: Request) -> str:
+        gate.wait()
+        return "freed"
+
+    conn = connect(serving(router, access_log=True).url)
+    conn.send(b"GET / HTTP/1.1\r\nHost: t\r\n\r\nGET /blocked HTTP/1.1\r\nHost: t\r\n\r\n")
+    gate.reached()
+    assert conn.reply().body == b"pong"
+    gate.open()
+    assert conn.reply().body == b"freed"
+    lines = [record.getMessage() for record in caplog.records if record.name == "tinybeam.access"]
+    assert sorted(line.split('"')[1] for line in lines) == ["GET /", "GET /blocked"]
+
+
+def test_a_signal_is_noticed_while_every_thread_is_busy(gate: Gate, serving: Serving, connect: Connect) -> None:
+    """The octet that Python writes for a signal ends the poll of whichever runner holds the scheduler."""
+    router = Router()
+
+    @router.get("/{n:int}", blocking=False)
+    def blocked(request: Request, n: int) -> str:
+        gate.wait()
+        return "freed"
+
+    running = serving(router, threads=4)
+    conns = [connect(running.url) for _ in range(4)]
+    for n, conn in enumerate(conns):
+        conn.get(f"/{n}")
+    gate.reached(4)
+    changed = running._server.changed
+    noticed = threading.Event()
+
+    def watch() -> None:
+        with changed:
+            watching.set()
+            changed.wait(30)
+        noticed.set()
+
+    watching = threading.Event()
+    thread = threading.Thread(target=watch)
+    thread.start()
+    assert watching.wait(30)
+    with changed:
+        pass  # the watcher waits now: it has let go of the lock
+    os.write(running.wakeup_fd, b"\x0f")
+    assert noticed.wait(20)
+    thread.join()
+
+
+def test_ten_thousand_mixed_requests_are_each_answered_once_with_their_own_id(
+    serving: Serving, connect: Connect
+) -> None:
+    """Quick, slow, raising, pooled and spinning routes, in pipelines of mixed lengths, from several threads."""
+    threads, each = 8, 1250
+    router = Router()
+    runs: list[int] = []  # append is atomic
+
+    def reply(request: Request, n: int) -> str:
+        runs.append(n)
+        assert request.headers["x-id"] == str(n)
+        return f"{request.path} {request.headers['x-id']}"
+
+    @router.get("/quick/{n:int}")
+    def quick(request: Request, n: int) -> str:
+        return reply(request, n)
+
+    @router.get("/slow/{n:int}")
+    def slow(request: Request, n: int) -> str:
+        threading.Event().wait(0.002)  # it is what is tested: a handler that takes longer than a tick
+        return reply(request, n)
+
+    @router.get("/spin/{n:int}")
+    def spin(request: Request, n: int) -> str:
+        sum(range(20_000))
+        return reply(request, n)
+
+    @router.get("/pooled/{n:int}", blocking=True)
+    def pooled(request: Request, n: int) -> str:
+        return reply(request, n)
+
+    @router.get("/crash/{n:int}")
+    def crash(request: Request, n: int) -> str:
+        reply(request, n)
+        raise SystemExit(n)
+
+    @router.post("/post/{n:int}")
+    def post(request: Request, n: int) -> str:
+        assert request.text() == f"body {n}"
+        return reply(request, n)
+
+    kinds = ["quick"] * 8 + ["slow", "spin", "pooled", "pooled", "crash", "post"]
+    running = serving(router)
+    wrong: list[str] = []
+
+    def drive(index: int) -> None:
+        conn = connect(running.url)
+        ids = list(range(index * each, (index + 1) * each))
+        at = 0
+        while at < len(ids):
+            some = ids[at : at + 1 + (at + index) % 13]
+            at += len(some)
+            octets = b""
+            for n in some:
+                kind = kinds[n % len(kinds)]
+                method, body = ("POST", f"body {n}") if kind == "post" else ("GET", "")
+                length = f"Content-Length: {len(body)}\r\n" if body else ""
+                octets += f"{method} /{kind}/{n} HTTP/1.1\r\nHost: t\r\nX-Id: {n}\r\n{length}\r\n{body}".encode()
+            conn.send(octets)
+            for n in some:
+                kind = kinds[n % len(kinds)]
+                answer = conn.reply()
+                expected = (500, b"Internal Server Error") if kind == "crash" else (200, f"/{kind}/{n} {n}".encode())
+                if (answer.status, answer.body) != expected:
+                    wrong.append(f"{n}: {answer.status} {answer.body!r}")
+        conn.end()
+        if rest := conn.rest():
+            wrong.append(f"more than the answers: {rest[:80]!r}")
+
+    logging.getLogger("tinybeam.crash").disabled = True
+    try:
+        drivers = [threading.Thread(target=drive, args=(index,)) for index in range(threads)]
+        for thread in drivers:
+            thread.start()
+        for thread in drivers:
+            thread.join()
+    finally:
+        logging.getLogger("tinybeam.crash").disabled = False
+    assert wrong == []
+    assert sorted(runs) == list(range(threads * each))
+    stats = running.stats()
+    assert stats["requests"] == threads * each
+    assert (stats["answers_refused"], stats["answers_late"], stats["handles_open"]) == (0, 0, 0)
