@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -113,6 +114,19 @@ class RawConn:
 
     def close(self) -> None:
         self.sock.close()
+
+
+def wait_until(holds: Callable[[], object]) -> None:
+    """Returns when the condition holds; for states of which nothing tells that they have come."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not holds():
+        assert time.monotonic() < deadline, "it did not come about"
+        time.sleep(0.001)
+
+
+@pytest.fixture
+def until() -> Callable[[Callable[[], object]], None]:
+    return wait_until
 
 
 @pytest.fixture

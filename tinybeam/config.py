@@ -81,8 +81,8 @@ class Config:
     # Browsers send 10 to 20 fields. The parser's array of fields has 128 places.
     header_fields_max: int = _whole(100, 1, 128)
     # A body is held in memory, so this times handles_max bounds what clients can make us hold. A larger body is
-    # answered 413. The upper end is what one MessagePack value can carry.
-    body_bytes_max: int = _whole(10 << 20, 1, (1 << 32) - 1)
+    # answered 413. The upper end leaves room for the rest of the request in a batch, which is at most 2 GiB.
+    body_bytes_max: int = _whole(10 << 20, 1, 1 << 30)
     # Requests handed to Python in one batch: enough that the price of a native call vanishes (128 requests share
     # 330 ns), few enough that the first of a batch is not kept waiting by the last.
     batch_requests_max: int = _whole(128, 1, 65_535)

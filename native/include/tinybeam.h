@@ -105,8 +105,8 @@ TB_EXPORT uint64_t tb_stats_size(void);
 
 /* Opens an engine: its poll set, handle table and monitor thread. Nothing listens yet. */
 TB_EXPORT int32_t tb_engine_open(const tb_config *config, tb_engine **engine);
-/* Closes it: every waiter wakes with TB_ESHUTDOWN; sockets close when the last caller has left. Exactly one caller gets
- * TB_OK, all others TB_ESHUTDOWN. */
+/* Closes it: every waiter wakes with TB_ESHUTDOWN, and when the last caller has left the sockets close; then it returns.
+ * Exactly one caller gets TB_OK, all others TB_ESHUTDOWN, at once. */
 TB_EXPORT int32_t tb_engine_close(tb_engine *engine);
 /* Frees what remains of a closed engine; the caller vouches that no call is or will be made on it. */
 TB_EXPORT void tb_engine_free(tb_engine *engine);

@@ -25,7 +25,10 @@ struct tb_engine {
     volatile uint8_t *ours;
     size_t page_len;
     _Atomic uint32_t callers; /* inside a call, and 1 for being open; plus ENGINE_CALLERS_CLOSED */
+    _Atomic bool releasing;
     _Atomic bool released;
+    pthread_mutex_t gone_lock; /* whoever closes waits here until the last caller has left */
+    pthread_cond_t gone_cond;
     tb_config config;
     scheduler sched;
     lobby lob;
@@ -82,8 +85,8 @@ static bool engine_configure(tb_config *config, const tb_config *given) {
         .standby_idle_ms = engine_choose(given->standby_idle_ms, preset->standby_idle_ms),
     };
     return config->request_line_bytes_max <= INT32_MAX && config->header_bytes_max <= INT32_MAX &&
-           config->header_fields_max <= PARSER_FIELDS_MAX && config->body_bytes_max <= INT32_MAX &&
-           config->batch_requests_max <= 65536 && config->pipeline_requests_max <= 32767 &&
+           config->header_fields_max <= PARSER_FIELDS_MAX && config->body_bytes_max <= 1u << 30 &&
+           config->batch_requests_max <= 65536 && config->pipeline_requests_max <= UINT16_MAX &&
            config->handles_max <= HANDLE_SLOTS_MAX && config->connections_max <= INT32_MAX &&
            config->takeover_ms <= 60000 && config->standby_idle_ms <= INT32_MAX;
 }
@@ -100,10 +103,24 @@ static bool engine_init_page(tb_engine *engine) {
     return true;
 }
 
+/* The last caller has left: the sockets go. Later callers, who are refused, leave last again; once is enough. */
 static void engine_release(tb_engine *engine) {
-    if (!atomic_exchange(&engine->released, true)) {
-        scheduler_deinit(&engine->sched);
+    if (atomic_exchange(&engine->releasing, true)) {
+        return;
     }
+    scheduler_deinit(&engine->sched);
+    pthread_mutex_lock(&engine->gone_lock);
+    atomic_store(&engine->released, true);
+    pthread_cond_broadcast(&engine->gone_cond);
+    pthread_mutex_unlock(&engine->gone_lock);
+}
+
+static void engine_wait_released(tb_engine *engine) {
+    pthread_mutex_lock(&engine->gone_lock);
+    while (!atomic_load(&engine->released)) {
+        pthread_cond_wait(&engine->gone_cond, &engine->gone_lock);
+    }
+    pthread_mutex_unlock(&engine->gone_lock);
 }
 
 int32_t tb_engine_open(const tb_config *config, tb_engine **engine) {
@@ -116,6 +133,8 @@ int32_t tb_engine_open(const tb_config *config, tb_engine **engine) {
     if (made == NULL) {
         return TB_ENOMEM;
     }
+    pthread_mutex_init(&made->gone_lock, NULL);
+    pthread_cond_init(&made->gone_cond, NULL);
     if (getrandom(&seed, sizeof seed, 0) != (ssize_t)sizeof seed) {
         seed = (uint64_t)(uintptr_t)made * 0x9e3779b97f4a7c15u ^ (uint64_t)time(NULL);
     }
@@ -180,6 +199,8 @@ int32_t tb_engine_close(tb_engine *engine) {
     monitor_close(&engine->mon);
     engine_leave(engine); /* what being open had counted */
     engine_leave(engine);
+    /* Nobody sleeps in here any more, so this is short; after it the port is free for the next engine. */
+    engine_wait_released(engine);
     return TB_OK;
 }
 

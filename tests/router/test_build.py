@@ -100,6 +100,14 @@ def test_a_route_for_head_and_get_is_tried_once_for_head() -> None:
     assert len(asked) == 2
 
 
+def test_the_guard_of_a_route_for_all_methods_is_asked_once() -> None:
+    asked = []
+    router = Router()
+    declare(router, "* /a", when=lambda: asked.append("guard"))
+    assert router.compile().match(Request(7, "BREW", "/a"))[0].route.name == "not found"
+    assert len(asked) == 1
+
+
 def test_a_guard_on_a_path_without_parameters_is_asked_every_time() -> None:
     verdicts = iter([True, False, True])
     router = Router()

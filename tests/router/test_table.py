@@ -90,6 +90,13 @@ def test_a_target_that_is_no_path_matches_no_parameter() -> None:
         assert ask(table, "GET", target) == (404, None)
 
 
+def test_the_rest_of_a_path_is_never_empty() -> None:
+    table = table_of("GET /files/{rest:path}")
+    assert ask(table, "GET", "/files/") == (404, None)
+    assert ask(table, "GET", "/files") == (404, None)
+    assert ask(table, "GET", "/files//") == ("GET /files/{rest:path}", {"rest": "/"})
+
+
 def test_a_guarded_literal_is_asked_before_a_parameter() -> None:
     router = Router()
     router.get("/users/me", when=lambda request: "me" in request.query)(lambda request: "me")

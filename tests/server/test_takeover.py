@@ -259,11 +259,14 @@ def test_a_guard_that_blocks_is_no_evidence_against_the_route_that_ran_before_it
     def guarded(request: Request) -> str:
         return "let in"
 
-    conn = connect(serving(router).url)
+    running = serving(router)
+    conn, other = connect(running.url), connect(running.url)
     for wait in waits:
         conn.send(b"GET / HTTP/1.1\r\nHost: t\r\n\r\nGET /guarded HTTP/1.1\r\nHost: t\r\n\r\n")
         wait.reached()
-        assert conn.reply().body == b"quick"  # it comes while the guard blocks, so the runner was taken from it
+        assert conn.reply().body == b"quick"
+        other.get("/other")  # what is answered while the guard blocks was run by another runner
+        assert other.reply().status == 404
         wait.open()
         assert conn.reply().body == b"let in"
     assert [name for name in threads if not name.startswith("tinybeam-runner")] == []

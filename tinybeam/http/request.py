@@ -53,7 +53,7 @@ class Request(msgspec.Struct, array_like=True, frozen=True, eq=False, dict=True)
 
         An encoded "/" (%2F) looks like any other here; the router splits before it decodes.
         """
-        return unquote(self.path_raw, "utf-8", "replace") if "%" in self.path_raw else self.path_raw
+        return unquote(self.path_raw, "utf-8", "replace")
 
     @property
     def query_string(self) -> str:

@@ -36,7 +36,7 @@ def adapted_handler(route: Route) -> Handler:
     Raises ConfigError for a handler that lacks a parameter of the path or asks for one that the path does not have.
     """
     handler = route.handler
-    names = route.pattern.names if route.pattern else ()
+    names = route.names
     first, rest = _split(route)
     if first.kind is Parameter.KEYWORD_ONLY or first.name in names:
         raise ConfigError(f"{route}: the first parameter of {route.name} must be the request")
@@ -59,8 +59,7 @@ def adapted_guard(route: Route) -> Guard | None:
     guard = route.guard
     if guard is None:
         return None
-    names = route.pattern.names if route.pattern else ()
-    known = ("request", *names)
+    known = ("request", *route.names)
     parameters = _parameters(guard, f"{route}: the guard")
     takes_all = any(parameter.kind is Parameter.VAR_KEYWORD for parameter in parameters)
     for parameter in parameters:

@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import os
 import sys
-from types import FrameType
 
 _ROOM = "tinybeam.router."
 
 
 def caller_place() -> str:
     """The place that called into the router, such as "hello.py:12"; relative to the working directory if below it."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None and str(frame.f_globals.get("__name__", "")).startswith(_ROOM):
+    frame = sys._getframe(1)
+    while frame.f_back is not None and str(frame.f_globals.get("__name__", "")).startswith(_ROOM):
         frame = frame.f_back
-    return "an unknown place" if frame is None else f"{_shortened(frame.f_code.co_filename)}:{frame.f_lineno}"
+    return f"{_shortened(frame.f_code.co_filename)}:{frame.f_lineno}"
 
 
 def _shortened(path: str) -> str:

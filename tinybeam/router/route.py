@@ -31,6 +31,11 @@ class Route:
     is_constant: bool = False
     plugs: tuple[Callable[..., object], ...] = ()
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the path's parameters, in its order."""
+        return self.pattern.names if self.pattern else ()
+
     def __str__(self) -> str:
         """As messages name it: "GET /users/{id:int} (hello.py:12)"."""
         path = self.pattern.text if self.pattern else self.name

@@ -24,7 +24,7 @@ def literals(patterns: Iterable[Pattern], tries: dict[str, Node]) -> Literals:
     """The paths without parameters. A walk tries literals first, so it could come to nothing else."""
     found: Literals = {}
     for pattern in patterns:
-        if pattern.is_literal and "%" not in pattern.text:
+        if pattern.is_literal:
             for method, root in tries.items():
                 node = _reached(root, pattern.text)
                 if node is not None and node.endpoint is not None:
@@ -35,13 +35,11 @@ def literals(patterns: Iterable[Pattern], tries: dict[str, Node]) -> Literals:
 def stems(patterns: Iterable[Pattern], tries: dict[str, Node]) -> Stems:
     """The paths whose last segment is their only parameter, by far the most common kind; after `literals` was asked."""
     found: Stems = {}
-    for pattern in patterns:
-        stem = pattern.text.rpartition("/")[0]
-        if len(pattern.names) == 1 and "{" not in stem and "%" not in stem:
-            for method, root in tries.items():
-                first = _first_branch(_reached(root, stem))
-                if first is not None:
-                    found.setdefault(stem, {})[method] = first
+    for stem in {pattern.text.rpartition("/")[0] for pattern in patterns}:
+        for method, root in tries.items():
+            first = _first_branch(_reached(root, stem))
+            if first is not None:
+                found.setdefault(stem, {})[method] = first
     return found
 
 

@@ -52,8 +52,8 @@ class Host(Protocol):
     def on_takeover(self, endpoint: Endpoint | None) -> None: ...
     def on_fault(self, runner: Runner, error: BaseException) -> bool: ...
     def on_end(self, runner: Runner) -> None: ...
-    def run_request(self, turn: Turn, request: Request) -> None: ...
-    def run_judged(self, turn: Turn, endpoint: Endpoint, request: Request, values: tuple[Any, ...]) -> None: ...
+    def run_request(self, turn: Turn, request: Request) -> Answer | None: ...
+    def run_judged(self, endpoint: Endpoint, request: Request, values: tuple[Any, ...]) -> Answer | None: ...
 
 
 class Runner:
@@ -99,13 +99,12 @@ class Runner:
                     return True
                 raise
             answers = _NOTHING
-            turn = self.turn
-            if status > _LENGTH_MASK:
-                if not self._heed(status):
-                    return True
-                turn = self.turn
             if status & _LENGTH_MASK:
-                turn.requests = iter(_decode(port.view[: status & _LENGTH_MASK]))
+                # Before the flags, for heeding them may block, and then our successor shall find the requests here.
+                self.turn.requests = iter(_decode(port.view[: status & _LENGTH_MASK]))
+            if status > _LENGTH_MASK and not self._heed(status):
+                return True
+            turn = self.turn
             # From here on the monitor may take the scheduler from us.
             phase[0] = 1
             self._run_turn(turn)
@@ -123,12 +122,15 @@ class Runner:
         match = scheduler.match
         append = turn.answers.append
         for request in turn.requests:
-            endpoint = None
+            # Nobody's yet: a guard that blocks is no evidence against the endpoint that ran before.
+            endpoint = turn.endpoint = None
             try:
                 endpoint, values = match(request)
                 turn.endpoint = endpoint
                 if endpoint.judge is not None:
-                    scheduler.run_judged(turn, endpoint, request, values)
+                    judged = scheduler.run_judged(endpoint, request, values)
+                    if judged is not None:
+                        append(judged)
                 else:
                     result = endpoint.handler(request, *values) if values else endpoint.handler(request)
                     if type(result) is str and result.isascii():
@@ -145,10 +147,11 @@ class Runner:
         scheduler = self._scheduler
         for request in turn.requests:
             started = time.perf_counter()
-            before = len(turn.answers)
-            scheduler.run_request(turn, request)
-            if len(turn.answers) > before:
-                log_request(request, turn.answers[-1], time.perf_counter() - started)
+            answered = scheduler.run_request(turn, request)
+            if answered is not None:
+                elapsed_s = time.perf_counter() - started
+                turn.answers.append(answered)
+                log_request(request, answered, elapsed_s)
             if self.taken:
                 break
 
@@ -167,6 +170,7 @@ class Runner:
         if flags & native.POLL_DRAINED:
             scheduler.on_drained()
         if flags & native.POLL_WAKE:
+            self.turn.endpoint = None
             self._port.phase[0] = 1  # a message may block as well as a handler may
             scheduler.on_wake()
         return True

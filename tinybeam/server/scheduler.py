@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from tinybeam.config import Config
-from tinybeam.http import Request
+from tinybeam.http import Answer, Request
 from tinybeam.router import Endpoint, RouteTable
 from tinybeam.server.access import log_request
 from tinybeam.server.crash import answer_for, unavailable
@@ -28,8 +28,9 @@ from tinybeam.server.turn import Turn
 
 logger = logging.getLogger("tinybeam.server")
 
-# Runners beside the pool's threads. They are needed only until a blocking route is known for one.
-RUNNERS_MAX: Final = 16
+# What the engine has places for, less one that is always on stand-by. A runner is needed for each handler that blocks
+# and is not known to, or is said not to, and goes when it has had nothing to do for a while.
+RUNNERS_MAX: Final = 2047
 # As a supervisor would have it (OTP's defaults): a loop that faults more often than this is beyond mending.
 FAULTS_MAX: Final = 3
 FAULTS_WITHIN_S: Final = 5.0
@@ -114,34 +115,33 @@ class Scheduler:
             endpoint.judge = judge = Judge(self._long_s)
         judge.on_takeover()
 
-    def run_request(self, turn: Turn, request: Request) -> None:
-        """Matches and runs one request, where speed is not all."""
-        endpoint = None
+    def run_request(self, turn: Turn, request: Request) -> Answer | None:
+        """Matches and runs one request, where speed is not all. None when the pool will answer it."""
+        turn.endpoint = None
         try:
             endpoint, values = self.match(request)
-            turn.endpoint = endpoint
         except BaseException as error:  # noqa: BLE001 - a guard is the user's code as much as a handler
-            turn.answers.append(answer_for(request, endpoint, error))
-            return
+            return answer_for(request, None, error)
+        turn.endpoint = endpoint
         if endpoint.judge is not None:
-            self.run_judged(turn, endpoint, request, values)
-        else:
-            turn.answers.append(run_endpoint(endpoint, request, values))
+            return self.run_judged(endpoint, request, values)
+        return run_endpoint(endpoint, request, values)
 
-    def run_judged(self, turn: Turn, endpoint: Endpoint, request: Request, values: tuple[Any, ...]) -> None:
+    def run_judged(self, endpoint: Endpoint, request: Request, values: tuple[Any, ...]) -> Answer | None:
         """Runs a request of an endpoint that is under suspicion here, and deals that of a convicted one to the pool."""
         judge = endpoint.judge
         if judge.pooled:
             try:
                 self.pool.deal((endpoint, request, values))
             except RuntimeError:
-                turn.answers.append(unavailable(request, "this machine has no thread left; try again later"))
-            return
+                return unavailable(request, "this machine has no thread left; try again later")
+            return None
         started = time.perf_counter()
-        turn.answers.append(run_endpoint(endpoint, request, values))
+        answer = run_endpoint(endpoint, request, values)
         judge.on_run(time.perf_counter() - started)
         if judge.settled:
             endpoint.judge = None
+        return answer
 
     def _run_pooled(self, endpoint: Endpoint, request: Request, values: tuple[Any, ...]) -> None:
         started = time.perf_counter()
