@@ -59,11 +59,11 @@ extern "C" {
 
 /* What tb_engine_poll returns when it is not negative:
  * bits 0-31 length of the batch, bits 32-47 a runner, bits 48-62 flags. */
-#define TB_POLL_WAKE 1    /* tb_engine_wake was called */
-#define TB_POLL_SIGNAL 2  /* an octet came through the wakeup fd, or a signal interrupted the wait */
-#define TB_POLL_RESUME 4  /* you now hold the scheduler, taken from the runner in bits 32-47, which is blocked */
-#define TB_POLL_SPARE 8   /* no runner is left on stand-by: start one */
-#define TB_POLL_RETIRE 16 /* you are one stand-by too many: close your runner and leave */
+#define TB_POLL_WAKE 1     /* tb_engine_wake was called */
+#define TB_POLL_SIGNAL 2   /* an octet came through the wakeup fd, or a signal interrupted the wait */
+#define TB_POLL_RESUME 4   /* you now hold the scheduler, taken from the runner in bits 32-47, which is blocked */
+#define TB_POLL_SPARE 8    /* no runner is left on stand-by: start one */
+#define TB_POLL_RETIRE 16  /* you are one stand-by too many: close your runner and leave */
 #define TB_POLL_DRAINED 32 /* drain has finished: no connection is open */
 
 /* Every knob of an engine; see tinybeam/config.py for the reasons behind the defaults. Zero means "the default". */
@@ -93,8 +93,8 @@ typedef struct tb_stats {
     uint64_t answers_late;     /* the client had left */
     uint64_t polls;
     uint64_t takeovers;
-    uint64_t runners;          /* now */
-    uint64_t standbys;         /* now */
+    uint64_t runners;  /* now */
+    uint64_t standbys; /* now */
 } tb_stats;
 
 typedef struct tb_engine tb_engine;
@@ -105,8 +105,8 @@ TB_EXPORT uint64_t tb_stats_size(void);
 
 /* Opens an engine: its poll set, handle table and monitor thread. Nothing listens yet. */
 TB_EXPORT int32_t tb_engine_open(const tb_config *config, tb_engine **engine);
-/* Closes it: every waiter wakes with TB_ESHUTDOWN, and when the last caller has left the sockets close; then it returns.
- * Exactly one caller gets TB_OK, all others TB_ESHUTDOWN, at once. */
+/* Closes it: every waiter wakes with TB_ESHUTDOWN, and when the last caller has left the sockets close; then it
+ * returns. Exactly one caller gets TB_OK, all others TB_ESHUTDOWN, at once. */
 TB_EXPORT int32_t tb_engine_close(tb_engine *engine);
 /* Frees what remains of a closed engine; the caller vouches that no call is or will be made on it. */
 TB_EXPORT void tb_engine_free(tb_engine *engine);
@@ -131,8 +131,9 @@ TB_EXPORT int32_t tb_engine_wakeup_fd(tb_engine *engine);
 TB_EXPORT int32_t tb_runner_open(tb_engine *engine);
 /* The runner leaves. If it held the scheduler, a runner on stand-by gets it, or the next one that opens or polls. */
 TB_EXPORT int32_t tb_runner_close(tb_engine *engine, uint32_t runner);
-/* One octet, valid until tb_engine_free. A poll clears it; the runner sets it to 1 when its batch is decoded and it begins
- * to run handlers. Only then can its scheduler be taken: a runner that waits for the interpreter is not blocked. */
+/* One octet, valid until tb_engine_free. A poll clears it; the runner sets it to 1 when its batch is decoded and it
+ * begins to run handlers. Only then can its scheduler be taken: a runner that waits for the interpreter is not blocked.
+ */
 TB_EXPORT uint8_t *tb_runner_phase(tb_engine *engine, uint32_t runner);
 /* Answers 500 to every request of the runner's last batch that is still open. For a runner that crashed. */
 TB_EXPORT int32_t tb_runner_forfeit(tb_engine *engine, uint32_t runner);

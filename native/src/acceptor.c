@@ -19,9 +19,7 @@
 
 #include "tinybeam.h"
 
-static int32_t acceptor_errno(void) {
-    return TB_ESYSTEM - errno;
-}
+static int32_t acceptor_errno(void) { return TB_ESYSTEM - errno; }
 
 /* Puts a bound socket to work. On failure it is closed and the code returned. */
 static int32_t acceptor_push(acceptor *acc, int epoll_fd, int fd, uint32_t backlog, const char *path) {
@@ -76,7 +74,8 @@ static int32_t acceptor_bind(const struct addrinfo *info, uint16_t port) {
 }
 
 int32_t acceptor_listen(acceptor *acc, int epoll_fd, const char *host, uint16_t port, uint32_t backlog) {
-    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+    struct addrinfo hints = {
+        .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
     struct addrinfo *found = NULL;
     if (getaddrinfo(host, "0", &hints, &found) != 0) {
         return TB_ESYSTEM - EADDRNOTAVAIL;

@@ -21,7 +21,8 @@ bool answer_fields_valid(const uint8_t *fields, size_t len) {
             return false;
         }
         size_t line_len = (size_t)(cr - at);
-        if (memchr(at, ':', line_len) == NULL || memchr(at, '\n', line_len) != NULL || memchr(at, 0, line_len) != NULL) {
+        if (memchr(at, ':', line_len) == NULL || memchr(at, '\n', line_len) != NULL ||
+            memchr(at, 0, line_len) != NULL) {
             return false;
         }
         at = cr + 2;

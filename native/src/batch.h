@@ -36,7 +36,8 @@ uint8_t *batch_write_head(uint8_t *at, const parser_request *request, const uint
 /* Pushes a record whose head was written into the batch in place (len octets at its end). */
 void batch_push_head(batch *bat, uint64_t handle, size_t head_len);
 /* Pushes a record from its head and body. */
-void batch_push(batch *bat, uint64_t handle, const uint8_t *head, size_t head_len, const uint8_t *body, size_t body_len);
+void batch_push(batch *bat, uint64_t handle, const uint8_t *head, size_t head_len, const uint8_t *body,
+                size_t body_len);
 /* Where the next record will begin. */
 uint8_t *batch_at(batch *bat);
 

@@ -38,7 +38,7 @@ typedef struct conn_request {
 
 typedef struct conn {
     output_sink sink; /* first, so that a sink's address is its connection's */
-    uint32_t first;    /* the exchange whose answer is next on the wire, or HANDLE_NONE */
+    uint32_t first;   /* the exchange whose answer is next on the wire, or HANDLE_NONE */
     uint32_t last;
     uint16_t in_flight;
     uint16_t unsafe_in_flight;

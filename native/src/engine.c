@@ -16,6 +16,7 @@
 #include "lobby.h"
 #include "monitor.h"
 #include "scheduler.h"
+#include "settings.h"
 #include "tinybeam.h"
 
 enum { ENGINE_CALLERS_CLOSED = 1u << 30 };
@@ -39,57 +40,11 @@ struct tb_engine {
     uint32_t handed;
 };
 
-static const tb_config engine_defaults = {
-    .request_line_bytes_max = 8192,
-    .header_bytes_max = 65536,
-    .header_fields_max = 100,
-    .body_bytes_max = 10 * 1024 * 1024,
-    .batch_requests_max = 128,
-    .pipeline_requests_max = 64,
-    .handles_max = 65536,
-    .connections_max = 65536,
-    .takeover_ms = 1,
-    .standby_idle_ms = 10000,
-};
+uint32_t tb_abi_version(void) { return TB_ABI_VERSION; }
 
-uint32_t tb_abi_version(void) {
-    return TB_ABI_VERSION;
-}
+uint64_t tb_config_size(void) { return sizeof(tb_config); }
 
-uint64_t tb_config_size(void) {
-    return sizeof(tb_config);
-}
-
-uint64_t tb_stats_size(void) {
-    return sizeof(tb_stats);
-}
-
-static uint64_t engine_choose(uint64_t given, uint64_t preset) {
-    return given == 0 ? preset : given;
-}
-
-static bool engine_configure(tb_config *config, const tb_config *given) {
-    const tb_config *preset = &engine_defaults;
-    const tb_config none = {0};
-    given = given == NULL ? &none : given;
-    *config = (tb_config){
-        .request_line_bytes_max = engine_choose(given->request_line_bytes_max, preset->request_line_bytes_max),
-        .header_bytes_max = engine_choose(given->header_bytes_max, preset->header_bytes_max),
-        .header_fields_max = engine_choose(given->header_fields_max, preset->header_fields_max),
-        .body_bytes_max = engine_choose(given->body_bytes_max, preset->body_bytes_max),
-        .batch_requests_max = engine_choose(given->batch_requests_max, preset->batch_requests_max),
-        .pipeline_requests_max = engine_choose(given->pipeline_requests_max, preset->pipeline_requests_max),
-        .handles_max = engine_choose(given->handles_max, preset->handles_max),
-        .connections_max = engine_choose(given->connections_max, preset->connections_max),
-        .takeover_ms = engine_choose(given->takeover_ms, preset->takeover_ms),
-        .standby_idle_ms = engine_choose(given->standby_idle_ms, preset->standby_idle_ms),
-    };
-    return config->request_line_bytes_max <= INT32_MAX && config->header_bytes_max <= INT32_MAX &&
-           config->header_fields_max <= PARSER_FIELDS_MAX && config->body_bytes_max <= 1u << 30 &&
-           config->batch_requests_max <= 65536 && config->pipeline_requests_max <= UINT16_MAX &&
-           config->handles_max <= HANDLE_SLOTS_MAX && config->connections_max <= INT32_MAX &&
-           config->takeover_ms <= 60000 && config->standby_idle_ms <= INT32_MAX;
-}
+uint64_t tb_stats_size(void) { return sizeof(tb_stats); }
 
 static bool engine_init_page(tb_engine *engine) {
     engine->page_len = (size_t)sysconf(_SC_PAGESIZE);
@@ -138,13 +93,14 @@ int32_t tb_engine_open(const tb_config *config, tb_engine **engine) {
     if (getrandom(&seed, sizeof seed, 0) != (ssize_t)sizeof seed) {
         seed = (uint64_t)(uintptr_t)made * 0x9e3779b97f4a7c15u ^ (uint64_t)time(NULL);
     }
-    int32_t code = engine_configure(&made->config, config) ? TB_OK : TB_EINVAL;
+    int32_t code = settings_complete(&made->config, config) ? TB_OK : TB_EINVAL;
     if (code == TB_OK && !engine_init_page(made)) {
         code = TB_ENOMEM;
     }
     if (code == TB_OK) {
         code = scheduler_init(&made->sched, &made->config, seed);
-        if (code == TB_OK && !lobby_init(&made->lob, (uint32_t)made->config.batch_requests_max, made->config.standby_idle_ms)) {
+        if (code == TB_OK &&
+            !lobby_init(&made->lob, (uint32_t)made->config.batch_requests_max, made->config.standby_idle_ms)) {
             code = TB_ENOMEM;
         }
         if (code == TB_OK) {

@@ -12,13 +12,18 @@
 
 #include "tinybeam.h"
 
-enum { HANDLE_FREE = 0, HANDLE_OPEN = 1, HANDLE_TAKEN = 2, HANDLE_GONE = 3, HANDLE_STATE_BITS = 2, HANDLE_STATE_MASK = 3 };
+enum {
+    HANDLE_FREE = 0,
+    HANDLE_OPEN = 1,
+    HANDLE_TAKEN = 2,
+    HANDLE_GONE = 3,
+    HANDLE_STATE_BITS = 2,
+    HANDLE_STATE_MASK = 3
+};
 enum { HANDLE_SALT_SHIFT = 52 };
 static const uint64_t handle_salt_mask = 0xfff;
 
-static uint32_t handle_generation(uint64_t ticket) {
-    return (uint32_t)(ticket >> HANDLE_STATE_BITS);
-}
+static uint32_t handle_generation(uint64_t ticket) { return (uint32_t)(ticket >> HANDLE_STATE_BITS); }
 
 static uint64_t handle_ticket(uint32_t generation, unsigned state) {
     return (uint64_t)generation << HANDLE_STATE_BITS | state;

@@ -4,7 +4,8 @@
  * Knows: handle = salt (12 bits) | generation (32) | slot (20). A forged, stale or foreign handle is a code.
  * Never: hands out a pointer, reuses a generation (a slot whose generations are used up is retired), or moves a slot.
  *
- * Any thread may take; only the holder of the scheduler opens, frees and touches a slot's other fields (hazards, R2, R3).
+ * Any thread may take; only the holder of the scheduler opens, frees and touches a slot's other fields (hazards, R2,
+ * R3).
  */
 #ifndef TINYBEAM_HANDLE_H
 #define TINYBEAM_HANDLE_H

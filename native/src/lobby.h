@@ -51,8 +51,8 @@ bool lobby_take(lobby *lob, uint32_t runner);
 void lobby_release(lobby *lob, uint32_t runner);
 /* Waits on stand-by. Returns TB_POLL_... flags and the blocked runner, or TB_ESHUTDOWN. */
 int64_t lobby_wait(lobby *lob, uint32_t runner);
-/* What the monitor does at a tick: hands the scheduler over when its holder has not polled since `seen`, the word of the
- * tick before, and is running handlers. True when it was handed over. */
+/* What the monitor does at a tick: hands the scheduler over when its holder has not polled since `seen`, the word of
+ * the tick before, and is running handlers. True when it was handed over. */
 bool lobby_on_tick(lobby *lob, uint64_t seen);
 /* Whether the holder is polling. */
 bool lobby_polling(const lobby *lob);

@@ -17,72 +17,133 @@ enum { RESPONSE_FRAME_MAX = 256 }; /* status line, Server, Date, Connection, Con
 
 static const char *response_reason(uint32_t status) {
     switch (status) {
-    case 100: return "Continue";
-    case 101: return "Switching Protocols";
-    case 103: return "Early Hints";
-    case 200: return "OK";
-    case 201: return "Created";
-    case 202: return "Accepted";
-    case 203: return "Non-Authoritative Information";
-    case 204: return "No Content";
-    case 205: return "Reset Content";
-    case 206: return "Partial Content";
-    case 207: return "Multi-Status";
-    case 300: return "Multiple Choices";
-    case 301: return "Moved Permanently";
-    case 302: return "Found";
-    case 303: return "See Other";
-    case 304: return "Not Modified";
-    case 307: return "Temporary Redirect";
-    case 308: return "Permanent Redirect";
-    case 400: return "Bad Request";
-    case 401: return "Unauthorized";
-    case 402: return "Payment Required";
-    case 403: return "Forbidden";
-    case 404: return "Not Found";
-    case 405: return "Method Not Allowed";
-    case 406: return "Not Acceptable";
-    case 407: return "Proxy Authentication Required";
-    case 408: return "Request Timeout";
-    case 409: return "Conflict";
-    case 410: return "Gone";
-    case 411: return "Length Required";
-    case 412: return "Precondition Failed";
-    case 413: return "Content Too Large";
-    case 414: return "URI Too Long";
-    case 415: return "Unsupported Media Type";
-    case 416: return "Range Not Satisfiable";
-    case 417: return "Expectation Failed";
-    case 418: return "I'm a Teapot";
-    case 421: return "Misdirected Request";
-    case 422: return "Unprocessable Content";
-    case 423: return "Locked";
-    case 424: return "Failed Dependency";
-    case 425: return "Too Early";
-    case 426: return "Upgrade Required";
-    case 428: return "Precondition Required";
-    case 429: return "Too Many Requests";
-    case 431: return "Request Header Fields Too Large";
-    case 451: return "Unavailable For Legal Reasons";
-    case 500: return "Internal Server Error";
-    case 501: return "Not Implemented";
-    case 502: return "Bad Gateway";
-    case 503: return "Service Unavailable";
-    case 504: return "Gateway Timeout";
-    case 505: return "HTTP Version Not Supported";
-    case 507: return "Insufficient Storage";
-    case 511: return "Network Authentication Required";
-    default: return ""; /* the phrase is optional (RFC 9112 §4), the space before it is not */
+    case 100:
+        return "Continue";
+    case 101:
+        return "Switching Protocols";
+    case 103:
+        return "Early Hints";
+    case 200:
+        return "OK";
+    case 201:
+        return "Created";
+    case 202:
+        return "Accepted";
+    case 203:
+        return "Non-Authoritative Information";
+    case 204:
+        return "No Content";
+    case 205:
+        return "Reset Content";
+    case 206:
+        return "Partial Content";
+    case 207:
+        return "Multi-Status";
+    case 300:
+        return "Multiple Choices";
+    case 301:
+        return "Moved Permanently";
+    case 302:
+        return "Found";
+    case 303:
+        return "See Other";
+    case 304:
+        return "Not Modified";
+    case 307:
+        return "Temporary Redirect";
+    case 308:
+        return "Permanent Redirect";
+    case 400:
+        return "Bad Request";
+    case 401:
+        return "Unauthorized";
+    case 402:
+        return "Payment Required";
+    case 403:
+        return "Forbidden";
+    case 404:
+        return "Not Found";
+    case 405:
+        return "Method Not Allowed";
+    case 406:
+        return "Not Acceptable";
+    case 407:
+        return "Proxy Authentication Required";
+    case 408:
+        return "Request Timeout";
+    case 409:
+        return "Conflict";
+    case 410:
+        return "Gone";
+    case 411:
+        return "Length Required";
+    case 412:
+        return "Precondition Failed";
+    case 413:
+        return "Content Too Large";
+    case 414:
+        return "URI Too Long";
+    case 415:
+        return "Unsupported Media Type";
+    case 416:
+        return "Range Not Satisfiable";
+    case 417:
+        return "Expectation Failed";
+    case 418:
+        return "I'm a Teapot";
+    case 421:
+        return "Misdirected Request";
+    case 422:
+        return "Unprocessable Content";
+    case 423:
+        return "Locked";
+    case 424:
+        return "Failed Dependency";
+    case 425:
+        return "Too Early";
+    case 426:
+        return "Upgrade Required";
+    case 428:
+        return "Precondition Required";
+    case 429:
+        return "Too Many Requests";
+    case 431:
+        return "Request Header Fields Too Large";
+    case 451:
+        return "Unavailable For Legal Reasons";
+    case 500:
+        return "Internal Server Error";
+    case 501:
+        return "Not Implemented";
+    case 502:
+        return "Bad Gateway";
+    case 503:
+        return "Service Unavailable";
+    case 504:
+        return "Gateway Timeout";
+    case 505:
+        return "HTTP Version Not Supported";
+    case 507:
+        return "Insufficient Storage";
+    case 511:
+        return "Network Authentication Required";
+    default:
+        return ""; /* the phrase is optional (RFC 9112 §4), the space before it is not */
     }
 }
 
 static const char *response_content_type(unsigned kind) {
     switch (kind) {
-    case TB_KIND_TEXT: return "text/plain; charset=utf-8";
-    case TB_KIND_JSON: return "application/json";
-    case TB_KIND_BYTES: return "application/octet-stream";
-    case TB_KIND_HTML: return "text/html; charset=utf-8";
-    default: return "";
+    case TB_KIND_TEXT:
+        return "text/plain; charset=utf-8";
+    case TB_KIND_JSON:
+        return "application/json";
+    case TB_KIND_BYTES:
+        return "application/octet-stream";
+    case TB_KIND_HTML:
+        return "text/html; charset=utf-8";
+    default:
+        return "";
     }
 }
 
@@ -91,9 +152,7 @@ static uint8_t *response_push(uint8_t *at, const void *octets, size_t len) {
     return at + len;
 }
 
-static uint8_t *response_push_text(uint8_t *at, const char *text) {
-    return response_push(at, text, strlen(text));
-}
+static uint8_t *response_push_text(uint8_t *at, const char *text) { return response_push(at, text, strlen(text)); }
 
 static uint8_t *response_push_number(uint8_t *at, uint64_t value) {
     uint8_t digits[20];
@@ -125,9 +184,9 @@ static void response_render_date(char *date, int64_t second) {
     if (gmtime_r(&when, &tm) == NULL) {
         memset(&tm, 0, sizeof tm);
     }
-    snprintf(text, sizeof text, "%.3s, %02d %.3s %04d %02d:%02d:%02d GMT", days + 3 * (tm.tm_wday % 7), tm.tm_mday % 100,
-             months + 3 * (tm.tm_mon % 12), (tm.tm_year + 1900) % 10000, tm.tm_hour % 100, tm.tm_min % 100,
-             tm.tm_sec % 100);
+    snprintf(text, sizeof text, "%.3s, %02d %.3s %04d %02d:%02d:%02d GMT", days + 3 * (tm.tm_wday % 7),
+             tm.tm_mday % 100, months + 3 * (tm.tm_mon % 12), (tm.tm_year + 1900) % 10000, tm.tm_hour % 100,
+             tm.tm_min % 100, tm.tm_sec % 100);
     memcpy(date, text, RESPONSE_DATE_LEN);
 }
 
@@ -150,13 +209,9 @@ void response_tick(response_clock *clock, int64_t second) {
     }
 }
 
-bool response_has_body(uint32_t status) {
-    return status >= 200 && status != 204 && status != 205 && status != 304;
-}
+bool response_has_body(uint32_t status) { return status >= 200 && status != 204 && status != 205 && status != 304; }
 
-size_t response_head_max(const response *res) {
-    return RESPONSE_FRAME_MAX + res->fields_len;
-}
+size_t response_head_max(const response *res) { return RESPONSE_FRAME_MAX + res->fields_len; }
 
 uint8_t *response_write_head(uint8_t *at, const response_clock *clock, const response *res) {
     if (res->kind > 0) {

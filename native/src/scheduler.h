@@ -19,10 +19,10 @@
 typedef struct scheduler {
     conn_room room;
     acceptor acceptor;
-    int wake_fd;           /* eventfd */
-    int signal_fds[2];     /* a pipe: read by us, written by signal handlers */
+    int wake_fd;            /* eventfd */
+    int signal_fds[2];      /* a pipe: read by us, written by signal handlers */
     _Atomic uint32_t flags; /* TB_POLL_... that the next poll shall return */
-    _Atomic bool sleeping; /* the holder waits, or is about to */
+    _Atomic bool sleeping;  /* the holder waits, or is about to */
     _Atomic bool closing;
     _Atomic bool drain_due;
     bool drained; /* reported */
