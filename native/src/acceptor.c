@@ -19,7 +19,9 @@
 
 #include "tinybeam.h"
 
-static int32_t acceptor_errno(void) { return TB_ESYSTEM - errno; }
+static int32_t acceptor_errno(void) {
+    return TB_ESYSTEM - errno;
+}
 
 /* Puts a bound socket to work. On failure it is closed and the code returned. */
 static int32_t acceptor_push(acceptor *acc, int epoll_fd, int fd, uint32_t backlog, const char *path) {

@@ -95,7 +95,9 @@ uint8_t *batch_write_head(uint8_t *at, const parser_request *request, const uint
     return term_write_str(at, request->target, request->prefix_len);
 }
 
-uint8_t *batch_at(batch *bat) { return bat->octets + bat->len; }
+uint8_t *batch_at(batch *bat) {
+    return bat->octets + bat->len;
+}
 
 void batch_push_head(batch *bat, uint64_t handle, size_t head_len) {
     uint8_t *start = batch_at(bat);

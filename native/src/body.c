@@ -58,7 +58,9 @@ static void body_refuse(body_state *state, uint16_t status, const char *reason) 
     state->reason = reason;
 }
 
-static bool body_is_space(uint8_t octet) { return octet == ' ' || octet == '\t'; }
+static bool body_is_space(uint8_t octet) {
+    return octet == ' ' || octet == '\t';
+}
 
 /* One digit more of the chunk-size. Refuses as soon as the digits so far are too many octets. */
 static void body_on_digit(body_state *state, uint8_t octet, const body_limits *limits) {

@@ -14,7 +14,9 @@
 
 enum { CONSTANT_CAPACITY_FIRST = 16 };
 
-void constant_init(constant_table *table, uint64_t seed) { *table = (constant_table){.seed = seed}; }
+void constant_init(constant_table *table, uint64_t seed) {
+    *table = (constant_table){.seed = seed};
+}
 
 void constant_deinit(constant_table *table) {
     for (uint32_t i = 0; i < table->count; i++) {
@@ -110,6 +112,10 @@ const constant *constant_find(const constant_table *table, const uint8_t *path, 
     return NULL;
 }
 
-const uint8_t *constant_fields(const constant *item) { return item->octets + item->path_len; }
+const uint8_t *constant_fields(const constant *item) {
+    return item->octets + item->path_len;
+}
 
-const uint8_t *constant_body(const constant *item) { return item->octets + item->path_len + item->fields_len; }
+const uint8_t *constant_body(const constant *item) {
+    return item->octets + item->path_len + item->fields_len;
+}

@@ -40,11 +40,17 @@ struct tb_engine {
     uint32_t handed;
 };
 
-uint32_t tb_abi_version(void) { return TB_ABI_VERSION; }
+uint32_t tb_abi_version(void) {
+    return TB_ABI_VERSION;
+}
 
-uint64_t tb_config_size(void) { return sizeof(tb_config); }
+uint64_t tb_config_size(void) {
+    return sizeof(tb_config);
+}
 
-uint64_t tb_stats_size(void) { return sizeof(tb_stats); }
+uint64_t tb_stats_size(void) {
+    return sizeof(tb_stats);
+}
 
 static bool engine_init_page(tb_engine *engine) {
     engine->page_len = (size_t)sysconf(_SC_PAGESIZE);

@@ -9,7 +9,9 @@
 #include "framing.h"
 #include "span.h"
 
-static bool fields_is_space(uint8_t octet) { return octet == ' ' || octet == '\t'; }
+static bool fields_is_space(uint8_t octet) {
+    return octet == ' ' || octet == '\t';
+}
 
 /* The octet at which a name ended is not the colon, or no name came before it. */
 static const uint8_t *fields_on_bad_name(bool empty, uint8_t octet, parser_error *error) {

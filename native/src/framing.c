@@ -17,7 +17,9 @@ typedef struct framing_list {
     size_t len;
 } framing_list;
 
-static bool framing_is_space(uint8_t octet) { return octet == ' ' || octet == '\t'; }
+static bool framing_is_space(uint8_t octet) {
+    return octet == ' ' || octet == '\t';
+}
 
 /* Takes the next member, trimmed; it may be empty. False when there is none. */
 static bool framing_take_member(framing_list *list, const uint8_t **member, size_t *member_len) {

@@ -23,7 +23,9 @@ enum {
 enum { HANDLE_SALT_SHIFT = 52 };
 static const uint64_t handle_salt_mask = 0xfff;
 
-static uint32_t handle_generation(uint64_t ticket) { return (uint32_t)(ticket >> HANDLE_STATE_BITS); }
+static uint32_t handle_generation(uint64_t ticket) {
+    return (uint32_t)(ticket >> HANDLE_STATE_BITS);
+}
 
 static uint64_t handle_ticket(uint32_t generation, unsigned state) {
     return (uint64_t)generation << HANDLE_STATE_BITS | state;

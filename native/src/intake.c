@@ -248,7 +248,9 @@ void intake_resume(conn_room *room, conn *con) {
     }
 }
 
-bool intake_kept(const conn *con) { return con->in.len > 0 || (con->request != NULL && con->request->complete); }
+bool intake_kept(const conn *con) {
+    return con->in.len > 0 || (con->request != NULL && con->request->complete);
+}
 
 bool intake_blocked(const conn *con) {
     /* With an answer outstanding, octets that were kept and are no mere beginning of a request wait for their turn. */

@@ -20,11 +20,17 @@ static uint64_t lobby_word(uint32_t sequence, uint32_t holder, unsigned state) {
     return (uint64_t)sequence << 32 | (uint64_t)holder << 8 | state;
 }
 
-static uint32_t lobby_holder(uint64_t word) { return (uint32_t)(word >> 8) & 0xffff; }
+static uint32_t lobby_holder(uint64_t word) {
+    return (uint32_t)(word >> 8) & 0xffff;
+}
 
-static uint32_t lobby_sequence(uint64_t word) { return (uint32_t)(word >> 32); }
+static uint32_t lobby_sequence(uint64_t word) {
+    return (uint32_t)(word >> 32);
+}
 
-static unsigned lobby_state(uint64_t word) { return (unsigned)(word & 0xff); }
+static unsigned lobby_state(uint64_t word) {
+    return (unsigned)(word & 0xff);
+}
 
 static bool lobby_init_cond(pthread_cond_t *cond) {
     pthread_condattr_t attr;
@@ -231,7 +237,9 @@ bool lobby_on_tick(lobby *lob, uint64_t seen) {
     return handed;
 }
 
-bool lobby_polling(const lobby *lob) { return lobby_state(atomic_load(&lob->word)) == LOBBY_POLLING; }
+bool lobby_polling(const lobby *lob) {
+    return lobby_state(atomic_load(&lob->word)) == LOBBY_POLLING;
+}
 
 void lobby_shutdown(lobby *lob) {
     pthread_mutex_lock(&lob->lock);

@@ -31,7 +31,9 @@ post *post_open(uint32_t slot, const answer *ans) {
     return item;
 }
 
-void post_close(post *item) { free(item); }
+void post_close(post *item) {
+    free(item);
+}
 
 void post_push(post_box *box, post *item) {
     item->next = atomic_load_explicit(&box->top, memory_order_relaxed);
@@ -55,4 +57,6 @@ post *post_take(post_box *box) {
     return oldest;
 }
 
-bool post_pending(post_box *box) { return atomic_load_explicit(&box->top, memory_order_seq_cst) != NULL; }
+bool post_pending(post_box *box) {
+    return atomic_load_explicit(&box->top, memory_order_seq_cst) != NULL;
+}

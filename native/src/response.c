@@ -99,7 +99,9 @@ static uint8_t *response_push(uint8_t *at, const void *octets, size_t len) {
     return at + len;
 }
 
-static uint8_t *response_push_text(uint8_t *at, const char *text) { return response_push(at, text, strlen(text)); }
+static uint8_t *response_push_text(uint8_t *at, const char *text) {
+    return response_push(at, text, strlen(text));
+}
 
 static uint8_t *response_push_number(uint8_t *at, uint64_t value) {
     uint8_t digits[20];
@@ -156,9 +158,13 @@ void response_tick(response_clock *clock, int64_t second) {
     }
 }
 
-bool response_has_body(uint32_t status) { return status >= 200 && status != 204 && status != 205 && status != 304; }
+bool response_has_body(uint32_t status) {
+    return status >= 200 && status != 204 && status != 205 && status != 304;
+}
 
-size_t response_head_max(const response *res) { return RESPONSE_FRAME_MAX + res->fields_len; }
+size_t response_head_max(const response *res) {
+    return RESPONSE_FRAME_MAX + res->fields_len;
+}
 
 uint8_t *response_write_head(uint8_t *at, const response_clock *clock, const response *res) {
     if (res->kind > 0) {

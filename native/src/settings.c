@@ -24,7 +24,9 @@ static const tb_config settings_defaults = {
     .standby_idle_ms = 10000,
 };
 
-static uint64_t settings_choose(uint64_t given, uint64_t preset) { return given == 0 ? preset : given; }
+static uint64_t settings_choose(uint64_t given, uint64_t preset) {
+    return given == 0 ? preset : given;
+}
 
 bool settings_complete(tb_config *config, const tb_config *given) {
     const tb_config *preset = &settings_defaults;

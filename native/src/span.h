@@ -53,7 +53,9 @@ static const uint8_t span_classes[256] = {
 };
 /* clang-format on */
 
-static inline bool span_is(uint8_t octet, unsigned classes) { return (span_classes[octet] & classes) != 0; }
+static inline bool span_is(uint8_t octet, unsigned classes) {
+    return (span_classes[octet] & classes) != 0;
+}
 
 /* The first octet from at that is in none of the classes, or stop. */
 static inline const uint8_t *span_run(const uint8_t *at, const uint8_t *stop, unsigned classes) {
@@ -102,7 +104,9 @@ static inline const uint8_t *span_value(const uint8_t *at, const uint8_t *stop) 
 }
 #else
 #define SPAN_VECTOR "none"
-static inline const uint8_t *span_value(const uint8_t *at, const uint8_t *stop) { return span_value_scalar(at, stop); }
+static inline const uint8_t *span_value(const uint8_t *at, const uint8_t *stop) {
+    return span_value_scalar(at, stop);
+}
 #endif
 
 /* Whether the octets are this text in any letter case. The text is given in lower case; only letters may differ. */

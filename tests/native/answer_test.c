@@ -29,9 +29,10 @@ static void a_short_answer_is_200_with_a_kind(void) {
 static void a_full_answer_has_a_status_and_fields_of_its_own(void) {
     guard page = guard_open(256);
     answer ans;
-    CHECK(read_answer(&page, OCTETS("\x94\x05\xcd\x01\x94\xc4\x06"
-                                    "a: b\r\n"
-                                    "\xc4\x03x\0y"),
+    CHECK(read_answer(&page,
+                      OCTETS("\x94\x05\xcd\x01\x94\xc4\x06"
+                             "a: b\r\n"
+                             "\xc4\x03x\0y"),
                       &ans));
     CHECK(ans.handle == 5);
     CHECK_INT(ans.status, 404);
@@ -61,9 +62,15 @@ static void what_is_shaped_otherwise_is_no_answer(void) {
         const char *octets;
         size_t len;
     } rows[] = {
-        {OCTETS("\x92\x05\x01")},         {OCTETS("\x95\x05\xcc\xc8\xc0\xc0\xc0")}, {OCTETS("\x90")},
-        {OCTETS("\x93\xa1x\x01\xc0")},    {OCTETS("\x93\xff\x01\xc0")},             {OCTETS("\x93\x05\xa1x\xc0")},
-        {OCTETS("\x93\x05\x01\x05")},     {OCTETS("\x94\x05\xcc\xc8\x05\xc0")},     {OCTETS("\x83\x05\x01\xc0")},
+        {OCTETS("\x92\x05\x01")},
+        {OCTETS("\x95\x05\xcc\xc8\xc0\xc0\xc0")},
+        {OCTETS("\x90")},
+        {OCTETS("\x93\xa1x\x01\xc0")},
+        {OCTETS("\x93\xff\x01\xc0")},
+        {OCTETS("\x93\x05\xa1x\xc0")},
+        {OCTETS("\x93\x05\x01\x05")},
+        {OCTETS("\x94\x05\xcc\xc8\x05\xc0")},
+        {OCTETS("\x83\x05\x01\xc0")},
         {OCTETS("\x94\x05\xcc\xc8\xc0\x90")},
     };
     guard page = guard_open(64);
@@ -86,12 +93,12 @@ static void a_status_or_kind_that_does_not_exist_becomes_a_500(void) {
         const char *octets;
         size_t len;
     } rows[] = {
-        {OCTETS("\x93\x05\x00\xa1x")},         /* kind 0 */
-        {OCTETS("\x93\x05\x05\xa1x")},         /* kind 5 */
-        {OCTETS("\x93\x05\xcf\0\0\0\1\0\0\0\1\xa1x")}, /* kind 2^32 + 1 */
-        {OCTETS("\x94\x05\xcc\xc7\xc0\xa1x")}, /* 199 */
-        {OCTETS("\x94\x05\x64\xc0\xa1x")},     /* 100 */
-        {OCTETS("\x94\x05\xcd\x02\x58\xc0\xa1x")},     /* 600 */
+        {OCTETS("\x93\x05\x00\xa1x")},                       /* kind 0 */
+        {OCTETS("\x93\x05\x05\xa1x")},                       /* kind 5 */
+        {OCTETS("\x93\x05\xcf\0\0\0\1\0\0\0\1\xa1x")},       /* kind 2^32 + 1 */
+        {OCTETS("\x94\x05\xcc\xc7\xc0\xa1x")},               /* 199 */
+        {OCTETS("\x94\x05\x64\xc0\xa1x")},                   /* 100 */
+        {OCTETS("\x94\x05\xcd\x02\x58\xc0\xa1x")},           /* 600 */
         {OCTETS("\x94\x05\xcf\0\0\0\1\0\0\0\xc8\xc0\xa1x")}, /* 2^32 + 200 */
     };
     guard page = guard_open(64);
@@ -137,9 +144,10 @@ static void fields_that_could_split_a_response_are_found(void) {
     }
     check_state.subject = NULL;
     answer ans;
-    CHECK(read_answer(&page, OCTETS("\x94\x05\xcc\xc8\xc4\x08"
-                                    "a: b\r\n\r\n"
-                                    "\xa1x"),
+    CHECK(read_answer(&page,
+                      OCTETS("\x94\x05\xcc\xc8\xc4\x08"
+                             "a: b\r\n\r\n"
+                             "\xa1x"),
                       &ans));
     check_spoiled(&ans);
     guard_close(&page);

@@ -221,10 +221,18 @@ static void check_cases(const chunked_case *cases, size_t count) {
 
 #define CHECK_CASES(cases) check_cases((cases), sizeof(cases) / sizeof((cases)[0]))
 
-static void a_good_chunked_body_is_decoded(void) { CHECK_CASES(good_cases); }
-static void a_chunk_size_is_hex_digits_and_not_too_many_octets(void) { CHECK_CASES(size_cases); }
-static void a_chunk_line_that_is_not_by_the_grammar_is_refused(void) { CHECK_CASES(line_cases); }
-static void a_trailer_keeps_the_rules_of_a_header_and_its_own_limits(void) { CHECK_CASES(trailer_cases); }
+static void a_good_chunked_body_is_decoded(void) {
+    CHECK_CASES(good_cases);
+}
+static void a_chunk_size_is_hex_digits_and_not_too_many_octets(void) {
+    CHECK_CASES(size_cases);
+}
+static void a_chunk_line_that_is_not_by_the_grammar_is_refused(void) {
+    CHECK_CASES(line_cases);
+}
+static void a_trailer_keeps_the_rules_of_a_header_and_its_own_limits(void) {
+    CHECK_CASES(trailer_cases);
+}
 
 static void no_body_is_over_before_its_first_octet(void) {
     guard buffer = guard_open(CONTENT_MAX);

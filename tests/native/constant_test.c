@@ -112,7 +112,8 @@ static void all_of_many_are_found_and_one_more_than_the_most_is_refused(void) {
     for (unsigned i = 0; i < CONSTANTS_MAX; i++) {
         snprintf(path, sizeof path, "/item/%u", i);
         const constant *item = constant_find(&table, (const uint8_t *)path, strlen(path));
-        found += item != NULL && item->body_len == strlen(path) && memcmp(constant_body(item), path, item->body_len) == 0;
+        found +=
+            item != NULL && item->body_len == strlen(path) && memcmp(constant_body(item), path, item->body_len) == 0;
     }
     CHECK_INT(found, CONSTANTS_MAX);
     CHECK(find_text(&table, "/item/65536") == NULL);

@@ -60,7 +60,9 @@ static const verdict_case cases[] = {
     {"whitespace for the first line", OCTETS("GET / HTTP/1.1\r\n \r\nHost: a" END), 400},
 };
 
-static void a_section_gets_its_verdict_however_it_is_cut(void) { VERDICT_CHECK(cases); }
+static void a_section_gets_its_verdict_however_it_is_cut(void) {
+    VERDICT_CHECK(cases);
+}
 
 static void fields_keep_their_order_and_spelling_and_lose_the_space_around(void) {
     static const char head[] = "GET / HTTP/1.1\r\nhOsT:a\r\nX-Tab:\t \tb c\t d \t \r\nX-Tab:\r\nY: \r\nZ:z\r\n\r\nnext";

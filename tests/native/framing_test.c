@@ -100,10 +100,18 @@ static const verdict_case expect_cases[] = {
     {"obfuscated", OCTETS(POST "Expect: x 100-continue" END), 417},
 };
 
-static void one_valid_host_is_asked_for(void) { VERDICT_CHECK(host_cases); }
-static void a_length_is_one_decimal_number(void) { VERDICT_CHECK(length_cases); }
-static void chunked_is_the_only_coding_and_excludes_a_length(void) { VERDICT_CHECK(coding_cases); }
-static void only_100_continue_may_be_expected(void) { VERDICT_CHECK(expect_cases); }
+static void one_valid_host_is_asked_for(void) {
+    VERDICT_CHECK(host_cases);
+}
+static void a_length_is_one_decimal_number(void) {
+    VERDICT_CHECK(length_cases);
+}
+static void chunked_is_the_only_coding_and_excludes_a_length(void) {
+    VERDICT_CHECK(coding_cases);
+}
+static void only_100_continue_may_be_expected(void) {
+    VERDICT_CHECK(expect_cases);
+}
 
 /* A head, and what it says about the body and the connection. */
 typedef struct meaning_case {

@@ -34,7 +34,9 @@ static inline guard guard_open(size_t len_max) {
     return buffer;
 }
 
-static inline void guard_close(guard *buffer) { munmap(buffer->memory, buffer->mapped); }
+static inline void guard_close(guard *buffer) {
+    munmap(buffer->memory, buffer->mapped);
+}
 
 /* A copy of the octets whose last one is the last that may be read. */
 static inline const uint8_t *guard_put(guard *buffer, const void *octets, size_t len) {

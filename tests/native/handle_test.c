@@ -137,9 +137,22 @@ static void a_million_forged_handles_open_nothing(void) {
     handle_open(&table, &mine, &slot);
     handle_open(&other, &theirs, &slot);
     const uint64_t fixed[] = {
-        0, 1, UINT64_MAX, UINT64_MAX - 1, 1ull << 63, 1ull << 32, UINT32_MAX, (uint64_t)(uintptr_t)&table,
-        (uint64_t)(uintptr_t)table.slots, theirs, mine + 1, mine ^ 1ull << 20, mine ^ 1ull << 51, mine ^ 1ull << 52,
-        mine ^ 1ull << 63, mine | HANDLE_SLOTS_MAX - 1,
+        0,
+        1,
+        UINT64_MAX,
+        UINT64_MAX - 1,
+        1ull << 63,
+        1ull << 32,
+        UINT32_MAX,
+        (uint64_t)(uintptr_t)&table,
+        (uint64_t)(uintptr_t)table.slots,
+        theirs,
+        mine + 1,
+        mine ^ 1ull << 20,
+        mine ^ 1ull << 51,
+        mine ^ 1ull << 52,
+        mine ^ 1ull << 63,
+        mine | HANDLE_SLOTS_MAX - 1,
     };
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) {
         int32_t code = handle_take(&table, fixed[i], &taken);
@@ -160,7 +173,8 @@ static void a_million_forged_handles_open_nothing(void) {
     handle_deinit(&other);
 }
 
-/* One of many handles in a random order of everything that can happen, beside a model that says what must come of it. */
+/* One of many handles in a random order of everything that can happen, beside a model that says what must come of it.
+ */
 static void a_hundred_thousand_random_orders_agree_with_the_model(void) {
     enum { STEPS = 100000, MOST = 8 };
     enum { NONE, OPEN, GONE, TAKEN, CLOSED };
@@ -190,7 +204,8 @@ static void a_hundred_thousand_random_orders_agree_with_the_model(void) {
             break;
         case 2:
             if (models[which].state != NONE) {
-                static const int32_t codes[] = {[OPEN] = TB_OK, [GONE] = TB_EDISCONNECTED, [TAKEN] = TB_EALREADY, [CLOSED] = TB_EALREADY};
+                static const int32_t codes[] = {
+                    [OPEN] = TB_OK, [GONE] = TB_EDISCONNECTED, [TAKEN] = TB_EALREADY, [CLOSED] = TB_EALREADY};
                 const int32_t code = handle_take(&table, models[which].handle, &taken);
                 CHECK_INT(code, codes[models[which].state]);
                 models[which].state = models[which].state == CLOSED ? CLOSED : TAKEN;

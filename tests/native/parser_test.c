@@ -63,8 +63,12 @@ static const verdict_case version_cases[] = {
     {"another protocol", OCTETS("GET / ICY/1.1" REST), 400},
 };
 
-static void a_request_line_gets_its_verdict_however_it_is_cut(void) { VERDICT_CHECK(line_cases); }
-static void a_version_gets_its_verdict_however_it_is_cut(void) { VERDICT_CHECK(version_cases); }
+static void a_request_line_gets_its_verdict_however_it_is_cut(void) {
+    VERDICT_CHECK(line_cases);
+}
+static void a_version_gets_its_verdict_however_it_is_cut(void) {
+    VERDICT_CHECK(version_cases);
+}
 
 static void a_method_is_known_by_its_exact_name(void) {
     static const struct {

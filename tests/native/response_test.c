@@ -35,8 +35,9 @@ static void a_short_answer_has_its_content_type_and_length(void) {
 
 static void a_full_answer_has_its_own_fields(void) {
     const char *fields = "X-A: 1\r\nX-B: 2\r\n";
-    check_head((response){.status = 404, .fields = (const uint8_t *)fields, .fields_len = strlen(fields), .body_len = 9},
-               "HTTP/1.1 404 Not Found" FRAME "X-A: 1\r\nX-B: 2\r\nContent-Length: 9\r\n\r\n");
+    check_head(
+        (response){.status = 404, .fields = (const uint8_t *)fields, .fields_len = strlen(fields), .body_len = 9},
+        "HTTP/1.1 404 Not Found" FRAME "X-A: 1\r\nX-B: 2\r\nContent-Length: 9\r\n\r\n");
 }
 
 static void a_status_without_a_known_phrase_keeps_the_space_before_it(void) {
@@ -46,7 +47,8 @@ static void a_status_without_a_known_phrase_keeps_the_space_before_it(void) {
 static void statuses_without_content_have_no_length_of_it(void) {
     check_head((response){.status = 204, .body_len = 5}, "HTTP/1.1 204 No Content" FRAME "\r\n");
     check_head((response){.status = 304, .body_len = 5}, "HTTP/1.1 304 Not Modified" FRAME "\r\n");
-    check_head((response){.status = 205, .body_len = 5}, "HTTP/1.1 205 Reset Content" FRAME "Content-Length: 0\r\n\r\n");
+    check_head((response){.status = 205, .body_len = 5},
+               "HTTP/1.1 205 Reset Content" FRAME "Content-Length: 0\r\n\r\n");
     CHECK(!response_has_body(100) && !response_has_body(204) && !response_has_body(205) && !response_has_body(304));
     CHECK(response_has_body(200) && response_has_body(404) && response_has_body(500));
 }

@@ -4,7 +4,9 @@
 #include "check.h"
 #include "guard.h"
 
-static bool is_in(const char *set, int octet) { return octet > 0 && octet < 128 && strchr(set, octet) != NULL; }
+static bool is_in(const char *set, int octet) {
+    return octet > 0 && octet < 128 && strchr(set, octet) != NULL;
+}
 
 #define DIGITS "0123456789"
 #define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"

@@ -72,7 +72,9 @@ static const verdict_case cases[] = {
     {"HTTP/2 preface", OCTETS("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), 400},
 };
 
-static void a_target_gets_its_verdict_however_it_is_cut(void) { VERDICT_CHECK(cases); }
+static void a_target_gets_its_verdict_however_it_is_cut(void) {
+    VERDICT_CHECK(cases);
+}
 
 /* A target, and what is found in it. */
 typedef struct parts_case {

@@ -43,7 +43,8 @@ static void unsigned_integers_of_every_width_are_read(void) {
 static void what_is_no_unsigned_integer_is_refused(void) {
     guard page = guard_open(64);
     /* nil, false, true, negative fixint, int8 to int64, float, str, array, map, ext */
-    static const uint8_t heads[] = {0xc0, 0xc2, 0xc3, 0xff, 0xe0, 0xd0, 0xd1, 0xd2, 0xd3, 0xca, 0xcb, 0xa1, 0x91, 0x81, 0xd4};
+    static const uint8_t heads[] = {0xc0, 0xc2, 0xc3, 0xff, 0xe0, 0xd0, 0xd1, 0xd2,
+                                    0xd3, 0xca, 0xcb, 0xa1, 0x91, 0x81, 0xd4};
     for (size_t i = 0; i < sizeof heads; i++) {
         uint8_t octets[16] = {heads[i]};
         uint64_t value;

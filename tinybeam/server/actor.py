@@ -81,7 +81,11 @@ class Server(pykka.Actor):
 
     def _start_actor_loop(self) -> None:
         self.actor_inbox.wake = self.engine.wake  # type: ignore[attr-defined]  # it is an Inbox
-        self._scheduler.start()
+        try:
+            self._scheduler.start()
+        except BaseException:
+            self._stop()  # or it would go on listening, and stay in pykka's registry
+            raise
 
     def stats(self) -> dict[str, int]:
         """The engine's counters, and the threads of the pool; after a stop, as they were when it came."""

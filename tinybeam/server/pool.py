@@ -46,9 +46,7 @@ class BlockingPool:
             if self._closed:
                 return
             if self._parked:
-                seat = self._parked.pop()
-                seat.job = job
-                seat.wake.release()
+                self._hand(job)
                 return
             if self._threads >= self._threads_max:
                 self._backlog.append(job)
@@ -61,9 +59,12 @@ class BlockingPool:
             # The operating system has no more threads for us. Where we have some, the job waits for one of them.
             with self._lock:
                 self._threads -= 1
-                if self._threads == 0:
+                if self._parked:
+                    self._hand(job)  # one has become free meanwhile
+                elif self._threads == 0:
                     raise
-                self._backlog.append(job)
+                else:
+                    self._backlog.append(job)
 
     def close(self) -> None:
         """Sends the parked threads home; the others go when their job is done. Jobs that wait are dropped."""
@@ -73,6 +74,12 @@ class BlockingPool:
             parked, self._parked = self._parked, []
         for seat in parked:
             seat.wake.release()
+
+    def _hand(self, job: Job) -> None:
+        """Wakes the thread that parked last, to run this job. Under the lock."""
+        seat = self._parked.pop()
+        seat.job = job
+        seat.wake.release()
 
     def _run(self, job: Job | None) -> None:
         seat = _Seat()

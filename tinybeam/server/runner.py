@@ -83,7 +83,11 @@ class Runner:
                     break
                 self.turn = Turn()
                 self._port.forfeit()
-        scheduler.on_end(self)
+        self.leave()
+
+    def leave(self) -> None:
+        """Gives up the place at the engine; for a runner that has ended, or never began."""
+        self._scheduler.on_end(self)
         self._port.close()
 
     def _turns(self) -> bool:

@@ -7,6 +7,7 @@ Never: decides when a runner is blocked: the native monitor does, even while the
 
 from __future__ import annotations
 
+import errno
 import logging
 import threading
 import time
@@ -14,7 +15,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
+from tinybeam import native
 from tinybeam.config import Config
+from tinybeam.errors import NativeError
 from tinybeam.http import Answer, Request
 from tinybeam.router import Endpoint, RouteTable
 from tinybeam.server.access import log_request
@@ -68,12 +71,22 @@ class Scheduler:
                 endpoint.judge = Convicted()
 
     def start(self) -> None:
-        """Starts the runner that holds the scheduler, and one on stand-by."""
-        self.start_runner()
+        """Starts the runner that holds the scheduler, and one on stand-by. Raises OSError when there is no thread."""
+        try:
+            self._add_runner()
+        except RuntimeError as error:
+            raise OSError(errno.EAGAIN, f"the operating system has no thread left for a runner ({error})") from error
         self.start_runner()
 
     def start_runner(self) -> None:
-        """Starts another runner, unless there are as many as there may be."""
+        """Starts another runner, unless there are as many as there may be, or no more can be had."""
+        try:
+            self._add_runner()
+        except (RuntimeError, NativeError) as error:
+            if getattr(error, "code", None) != native.ESHUTDOWN:
+                logger.warning("cannot start another runner: %s; blocking handlers will hold up others", error)
+
+    def _add_runner(self) -> None:
         with self._lock:
             if len(self.runners) >= self._runners_max:
                 return
@@ -81,9 +94,9 @@ class Scheduler:
             self.runners[runner.number] = runner
         try:
             runner.start()
-        except RuntimeError as error:
-            logger.warning("cannot start another runner: %s; blocking handlers will hold up others", error)
-            self.on_end(runner)
+        except RuntimeError:
+            runner.leave()
+            raise
 
     def close(self) -> None:
         """Sends the pool's idle threads home; the runners go with the engine."""
