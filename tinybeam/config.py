@@ -59,8 +59,9 @@ class Config:
     # Connections that the kernel keeps ready for us; it lowers this to net.core.somaxconn by itself.
     backlog: int = _whole(2048, 1, 65_535)
 
-    # The most OS threads that may run handlers at once. They are made on demand and retire when idle, so the default
-    # costs nothing until 256 handlers block at the same time; the kernel and the GIL set the upper end.
+    # The most OS threads for handlers that block. They are made on demand and retire when idle, so the default costs
+    # nothing until 256 handlers block at the same time; the kernel and the GIL set the upper end. Beside them a few
+    # runners, at most 17, take turns at the scheduler until a blocking route is known for one.
     threads: int = _whole(256, 1, 4096)
     # "auto" takes the native engine. "portable" is pure Python.
     engine: str = _choice("auto", ENGINES)

@@ -152,7 +152,7 @@ static void a_million_forged_handles_open_nothing(void) {
         mine ^ 1ull << 51,
         mine ^ 1ull << 52,
         mine ^ 1ull << 63,
-        mine | HANDLE_SLOTS_MAX - 1,
+        mine | (HANDLE_SLOTS_MAX - 1),
     };
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) {
         int32_t code = handle_take(&table, fixed[i], &taken);

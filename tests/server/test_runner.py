@@ -52,6 +52,9 @@ class ScriptedPort:
         self.view = memoryview(octets)
         return int(status | len(octets))
 
+    def respond(self, answers: bytes) -> None:
+        self.answers += msgspec.msgpack.decode(answers)
+
     def forfeit(self) -> None:
         self.calls.append("forfeit")
 
@@ -196,6 +199,36 @@ def test_a_fault_of_the_loop_forfeits_the_batch_and_the_loop_goes_on(host: Scrip
     assert port.calls == ["poll", "forfeit", "poll", "poll", "close"]
     assert port.answers == [[1, 1, "a"]]
     assert host.told == [("fault", msgspec.DecodeError), "end"]
+
+
+def test_a_fault_sends_what_answers_there_are_before_the_rest_is_forfeited(host: ScriptedHost) -> None:
+    """The engine takes the first answer of a request; the log that fails stands for any bug of ours."""
+    host.access_log = True
+    ran = iter(range(3))
+
+    def run_second_badly(turn: Turn, request: Request) -> Any:
+        if next(ran) == 1:
+            raise MemoryError
+        return run_request(host.table, request)
+
+    host.run_request = run_second_badly  # type: ignore[method-assign]
+    port = run(host, (0, batch("/a", "/b", "/c")))
+    assert port.answers == [[1, 1, "a"], [3, 500, b"", None]]
+    assert port.calls == ["poll", "forfeit", "poll", "close"]
+
+
+def test_a_runner_whose_clean_up_faults_too_goes_on(host: ScriptedHost) -> None:
+    port = ScriptedPort((0, b"\xc1"), (0, batch("/a")))
+    forfeits = iter([MemoryError(), None])
+
+    def forfeit() -> None:
+        if error := next(forfeits):
+            raise error
+
+    port.forfeit = forfeit  # type: ignore[method-assign]
+    Runner(host, port).run()  # type: ignore[arg-type]
+    assert port.answers == [[1, 1, "a"]]
+    assert host.told == [("fault", msgspec.DecodeError), ("fault", MemoryError), "end"]
 
 
 def test_an_error_of_the_engine_is_a_fault(host: ScriptedHost) -> None:

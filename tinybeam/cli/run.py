@@ -49,7 +49,7 @@ def main() -> None:
 @click.option("--port", type=int, help=f"Port to listen on; 0 picks a free one.  [default: {_DEFAULT.port}]")
 @click.option("--uds", metavar="PATH", help="Listen on a unix socket instead.")
 @click.option("--backlog", type=int, help=f"Connections the kernel keeps ready.  [default: {_DEFAULT.backlog}]")
-@click.option("--threads", type=int, help=f"Most OS threads that run handlers at once.  [default: {_DEFAULT.threads}]")
+@click.option("--threads", type=int, help=f"Most OS threads for handlers that block.  [default: {_DEFAULT.threads}]")
 @click.option(
     "--log-level", type=click.Choice(LOG_LEVELS, case_sensitive=False), help=f"[default: {_DEFAULT.log_level}]"
 )

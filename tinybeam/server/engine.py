@@ -118,6 +118,10 @@ class Port:
             self._shrink(status & _LENGTH_MASK)
         return status
 
+    def respond(self, answers: bytes) -> None:
+        """Spends the handles of these answers at once. Those that are refused had an answer, or nobody to read it."""
+        self._engine.respond(answers)
+
     def forfeit(self) -> None:
         """Answers 500 to what is still open of the last batch."""
         self._library.tb_runner_forfeit(self._pointer, self.number)

@@ -73,22 +73,34 @@ class Runner:
 
     def run(self) -> None:
         """Drives the scheduler until the engine closes. A fault in the loop itself is logged, and the loop goes on."""
-        scheduler = self._scheduler
+        faulted = False
         while True:
             try:
+                if faulted:
+                    self._abandon()
+                    faulted = False
                 if self._turns():
                     break
             except BaseException as error:  # noqa: BLE001 - our own bug, since handlers are held in _run_turn
-                if not scheduler.on_fault(self, error):
+                if not self._scheduler.on_fault(self, error):
                     break
-                self.turn = Turn()
-                self._port.forfeit()
+                faulted = True
         self.leave()
 
     def leave(self) -> None:
         """Gives up the place at the engine; for a runner that has ended, or never began."""
         self._scheduler.on_end(self)
         self._port.close()
+
+    def _abandon(self) -> None:
+        """After a fault: sends the answers that there are, and a 500 to every other request of the turn."""
+        turn, self.turn = self.turn, Turn()
+        if not self.taken:
+            # Those of a turn that we took over are of another runner's batch, and not ours to forfeit.
+            turn.answers.extend((request.handle, 500, b"", None) for request in turn.requests)
+        if turn.answers:
+            self._port.respond(self._flushed(turn))
+        self._port.forfeit()
 
     def _turns(self) -> bool:
         """Polls and runs what it gives, until there is nothing more to do: then True."""

@@ -7,6 +7,7 @@ Never: decides when a runner is blocked: the native monitor does, even while the
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import threading
@@ -112,7 +113,8 @@ class Scheduler:
     def on_fault(self, runner: Runner, error: BaseException) -> bool:
         """The runner's own loop raised. True when it shall go on, False when it has happened too often."""
         now = time.monotonic()
-        logger.critical("runner %d faulted", runner.number, exc_info=(type(error), error, error.__traceback__))
+        with contextlib.suppress(BaseException):  # a log that raises must not end the runner, which may be the only one
+            logger.critical("runner %d faulted", runner.number, exc_info=(type(error), error, error.__traceback__))
         self._faults.append(now)
         if len(self._faults) <= FAULTS_MAX or now - self._faults[0] > FAULTS_WITHIN_S:
             return True
