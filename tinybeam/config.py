@@ -60,8 +60,8 @@ class Config:
     backlog: int = _whole(2048, 1, 65_535)
 
     # The most OS threads for handlers that block. They are made on demand and retire when idle, so the default costs
-    # nothing until 256 handlers block at the same time; the kernel and the GIL set the upper end. Beside them a few
-    # runners, at most 17, take turns at the scheduler until a blocking route is known for one.
+    # nothing until 256 handlers block at the same time; the kernel and the GIL set the upper end. Beside them as many
+    # runners may be blocked at first, each with one request of a route that is not known to block yet.
     threads: int = _whole(256, 1, 4096)
     # "auto" takes the native engine. "portable" is pure Python.
     engine: str = _choice("auto", ENGINES)

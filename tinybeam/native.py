@@ -117,6 +117,8 @@ PROTOTYPES: Final[dict[str, tuple[Any, list[Any]]]] = {
     "tb_engine_open": (c_int32, [POINTER(EngineConfig), POINTER(c_void_p)]),
     "tb_engine_close": (c_int32, [c_void_p]),
     "tb_engine_free": (None, [c_void_p]),
+    "tb_engine_before_fork": (c_int32, [c_void_p]),
+    "tb_engine_after_fork": (c_int32, [c_void_p]),
     "tb_engine_abandon": (c_int32, [c_void_p]),
     "tb_engine_listen": (c_int32, [c_void_p, c_char_p, c_uint16, c_uint32]),
     "tb_engine_listen_unix": (c_int32, [c_void_p, c_char_p, c_uint32]),

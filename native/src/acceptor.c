@@ -118,7 +118,8 @@ static int32_t acceptor_clear_dead(const char *path, const struct sockaddr_un *n
     if (!S_ISSOCK(info.st_mode)) {
         return TB_ESYSTEM - EADDRINUSE;
     }
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    /* Non-blocking: a live listener whose backlog is full would keep us waiting, and is an answer as good as any. */
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) {
         return acceptor_errno();
     }
@@ -189,18 +190,29 @@ static uint8_t acceptor_peer(const struct sockaddr_storage *name, uint8_t *peer)
     return 0;
 }
 
+/* Accepts one connection. False, with errno, when there was none. */
+static bool acceptor_accept(conn_room *room, const acceptor_listener *listener) {
+    struct sockaddr_storage name = {0};
+    socklen_t len = sizeof name;
+    pthread_mutex_lock(&room->fds_lock);
+    int fd = accept4(listener->fd, (struct sockaddr *)&name, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    int reason = errno;
+    if (fd >= 0) {
+        uint8_t peer[CONN_PEER_MAX];
+        conn_open(room, fd, peer, acceptor_peer(&name, peer));
+    }
+    pthread_mutex_unlock(&room->fds_lock);
+    errno = reason;
+    return fd >= 0;
+}
+
 void acceptor_on_event(acceptor *acc, conn_room *room, acceptor_listener *listener) {
     for (;;) {
         if (room->open >= acc->connections_max) {
             acceptor_pause(acc, room);
             return;
         }
-        struct sockaddr_storage name = {0};
-        socklen_t len = sizeof name;
-        int fd = accept4(listener->fd, (struct sockaddr *)&name, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd >= 0) {
-            uint8_t peer[CONN_PEER_MAX];
-            conn_open(room, fd, peer, acceptor_peer(&name, peer));
+        if (acceptor_accept(room, listener)) {
             continue;
         }
         if (errno == EAGAIN || errno == EWOULDBLOCK) {
@@ -220,12 +232,17 @@ bool acceptor_owns(const acceptor *acc, const void *pointer) {
     return at >= (uintptr_t)acc->listeners && at < (uintptr_t)(acc->listeners + ACCEPTOR_LISTENERS_MAX);
 }
 
-void acceptor_close(acceptor *acc, bool unlinking) {
+void acceptor_close(acceptor *acc, int epoll_fd) {
     for (uint32_t i = 0; i < acc->count; i++) {
-        close(acc->listeners[i].fd);
-        if (unlinking && acc->listeners[i].path[0] != '\0') {
-            unlink(acc->listeners[i].path);
+        if (epoll_fd >= 0) {
+            /* While a forked child has a copy of the socket, close alone would leave it on the poll set. */
+            epoll_ctl(epoll_fd, EPOLL_CTL_DEL, acc->listeners[i].fd, NULL);
+            /* The file first: once nobody listens, the next server may have put its own there. */
+            if (acc->listeners[i].path[0] != '\0') {
+                unlink(acc->listeners[i].path);
+            }
         }
+        close(acc->listeners[i].fd);
     }
     acc->count = 0;
     acc->paused = false;

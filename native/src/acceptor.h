@@ -36,7 +36,8 @@ void acceptor_on_event(acceptor *acc, conn_room *room, acceptor_listener *listen
 void acceptor_resume(acceptor *acc, conn_room *room);
 /* Whether this pointer of an epoll event is one of the listeners. */
 bool acceptor_owns(const acceptor *acc, const void *pointer);
-/* Stops listening; with `unlinking` the unix socket's file goes too. */
-void acceptor_close(acceptor *acc, bool unlinking);
+/* Stops listening; the unix socket's file goes too. A forked child, whose copies these are, gives -1 for the poll set:
+ * then that and the file are left alone. */
+void acceptor_close(acceptor *acc, int epoll_fd);
 
 #endif

@@ -13,6 +13,9 @@
 
 /* Every line is "name: value" and ends in CRLF, and there is no CR, LF or NUL elsewhere. */
 bool answer_fields_valid(const uint8_t *fields, size_t len) {
+    if (len == 0) {
+        return true; /* fields may be NULL, and that has no end */
+    }
     const uint8_t *at = fields;
     const uint8_t *end = fields + len;
     while (at < end) {

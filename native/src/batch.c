@@ -27,8 +27,12 @@ void batch_init(batch *bat, void *octets, size_t capacity, uint64_t *handles, ui
     };
 }
 
+bool batch_open(const batch *bat) {
+    return bat->count < bat->count_max && bat->needed == 0;
+}
+
 bool batch_fits(batch *bat, size_t record_len) {
-    if (bat->count >= bat->count_max) {
+    if (!batch_open(bat)) {
         return false;
     }
     if (bat->len <= bat->capacity && record_len <= bat->capacity - bat->len) {

@@ -24,6 +24,9 @@ typedef struct batch {
 } batch;
 
 void batch_init(batch *bat, void *octets, size_t capacity, uint64_t *handles, uint32_t count_max);
+/* Whether there is any use in offering records: not when it is full, nor once one has asked for a larger buffer, for
+ * then small ones must not get in its way again and again. */
+bool batch_open(const batch *bat);
 /* Whether a record of this size can be pushed now. When it could not even be the first, `needed` is set. */
 bool batch_fits(batch *bat, size_t record_len);
 /* Writes the batch's head and gives its length: 0 when it holds nothing. */

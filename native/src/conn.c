@@ -66,8 +66,13 @@ void conn_close(conn_room *room, conn *con) {
     con->dead = true;
     exchange_on_disconnect(room, con);
     output_drop(&room->out, &con->sink);
+    /* A forked child may still have a copy of the socket, and then close alone would leave it on the poll set, with a
+     * pointer to memory that is freed soon. */
+    epoll_ctl(room->epoll_fd, EPOLL_CTL_DEL, con->sink.fd, NULL);
+    pthread_mutex_lock(&room->fds_lock);
     conn_mark(room, con->sink.fd, 0);
     close(con->sink.fd);
+    pthread_mutex_unlock(&room->fds_lock);
     con->sink.fd = -1;
     buffer_deinit(&con->sink.pending);
     buffer_deinit(&con->in);
@@ -103,24 +108,31 @@ void conn_bury(conn_room *room) {
     room->dead = kept;
 }
 
-void conn_wait(conn_room *room, conn *con) {
+void conn_wait(conn_room *room, conn *con, bool next) {
     if (con->waiting) {
         return;
     }
     con->waiting = true;
-    con->waiting_next = NULL;
-    if (room->waiting_last == NULL) {
+    con->waiting_next = next ? room->waiting : NULL;
+    if (next || room->waiting == NULL) {
         room->waiting = con;
     } else {
         room->waiting_last->waiting_next = con;
     }
-    room->waiting_last = con;
+    if (con->waiting_next == NULL) {
+        room->waiting_last = con;
+    }
 }
 
 /* Whether there is any use in reading now: not while answers cannot be written, nor while what was read has to wait. */
 static bool conn_may_read(const conn *con) {
     return !con->eof && !con->closing && !con->waiting && con->refusal == 0 && con->sink.pending.len == 0 &&
            !con->sink.broken && !intake_blocked(con);
+}
+
+/* Whether input was kept that may be parsed now. */
+static bool conn_may_resume(const conn *con) {
+    return !con->closing && !con->waiting && con->refusal == 0 && intake_kept(con);
 }
 
 /* One read into the scratch. Less than a scratch full means that the socket is empty, and that epoll will tell when it
@@ -139,10 +151,10 @@ static ssize_t conn_receive(conn_room *room, conn *con) {
 /* Reads while there is something to read and a use for it; a few times only, so that the others get their turn. */
 static void conn_read(conn_room *room, conn *con) {
     for (unsigned i = 0; con->readable && conn_may_read(con); i++) {
-        bool full = room->batch.count >= room->batch.count_max;
+        bool full = !batch_open(&room->batch);
         if (full || i == CONN_READS_MAX) {
             room->eager = room->eager || !full;
-            conn_wait(room, con);
+            conn_wait(room, con, false);
             return;
         }
         ssize_t n = conn_receive(room, con);
@@ -171,7 +183,7 @@ static void conn_linger(conn_room *room, conn *con) {
 static void conn_end(conn_room *room, conn *con) {
     uint8_t probe;
     ssize_t n = con->eof ? 0 : recv(con->sink.fd, &probe, sizeof probe, MSG_PEEK | MSG_DONTWAIT);
-    bool unread = n > 0 || con->lingered > 0;
+    bool unread = !con->eof && (n > 0 || con->lingered > 0);
     if (!unread || shutdown(con->sink.fd, SHUT_WR) != 0) {
         conn_close(room, con);
         return;
@@ -190,7 +202,7 @@ static void conn_settle(conn_room *room, conn *con) {
         conn_linger(room, con);
         return;
     }
-    if (!con->closing && !con->waiting && con->refusal == 0 && intake_kept(con)) {
+    if (conn_may_resume(con)) {
         intake_resume(room, con);
     }
     conn_read(room, con);
@@ -236,20 +248,25 @@ void conn_settle_touched(conn_room *room) {
         conn *con = room->touched;
         room->touched = con->touched_next;
         con->touched = false;
+        if (!con->dead && (conn_may_resume(con) || (con->readable && conn_may_read(con)))) {
+            conn_wait(room, con, false); /* behind those that wait already: to pipeline is no way to be first */
+        }
         conn_settle(room, con);
     }
 }
 
 void conn_resume_waiting(conn_room *room) {
-    conn *con = room->waiting;
-    room->waiting = room->waiting_last = NULL;
+    const conn *last = room->waiting_last;
+    const conn *done = NULL;
     room->eager = false;
-    while (con != NULL) {
-        conn *next = con->waiting_next;
+    while (done != last && batch_open(&room->batch)) {
+        conn *con = room->waiting;
+        room->waiting = con->waiting_next;
+        room->waiting_last = room->waiting == NULL ? NULL : room->waiting_last;
         con->waiting = false;
         con->waiting_next = NULL;
-        conn_settle(room, con);
-        con = next;
+        conn_settle(room, con); /* which may put it back */
+        done = con;
     }
 }
 

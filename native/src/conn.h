@@ -7,6 +7,7 @@
 #ifndef TINYBEAM_CONN_H
 #define TINYBEAM_CONN_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <time.h>
@@ -79,6 +80,7 @@ typedef struct conn_room {
     uint16_t pipeline_max;
     uint8_t *scratch; /* what one read takes at most */
     size_t scratch_len;
+    pthread_mutex_t fds_lock; /* recursive; held while a descriptor comes or goes, and by a thread that forks */
     _Atomic uint8_t *fds; /* which descriptors are ours, for a forked child; may be NULL */
     uint32_t fds_len;
     batch batch;
@@ -98,14 +100,14 @@ void conn_close(conn_room *room, conn *con);
 /* Frees the connections that were closed in this turn. */
 void conn_bury(conn_room *room);
 
-/* Puts a connection on the list for conn_resume_waiting. */
-void conn_wait(conn_room *room, conn *con);
+/* Puts a connection on the list for conn_resume_waiting: at its end, or where the next one stands. */
+void conn_wait(conn_room *room, conn *con, bool next);
 void conn_on_event(conn_room *room, conn *con, uint32_t events);
 /* Spends a slot that was taken: its answer goes to the wire, or waits for its turn. */
 void conn_answer(conn_room *room, uint32_t slot, const answer *ans);
-/* Brings every connection that was answered to rest: parses on, closes, or waits. */
+/* Brings every connection that was answered to rest: it waits for its turn to go on, closes, or is idle. */
 void conn_settle_touched(conn_room *room);
-/* Lets connections go on whose input waited for room in the batch. */
+/* Lets those that wait go on, in turns, as long as there is room in the batch. */
 void conn_resume_waiting(conn_room *room);
 /* Begins to drain: idle connections close now, others after their answer. */
 void conn_drain(conn_room *room);

@@ -28,6 +28,7 @@ struct tb_engine {
     _Atomic uint32_t callers; /* inside a call, and 1 for being open; plus ENGINE_CALLERS_CLOSED */
     _Atomic bool releasing;
     _Atomic bool released;
+    bool abandoned; /* in a forked child */
     pthread_mutex_t gone_lock; /* whoever closes waits here until the last caller has left */
     pthread_cond_t gone_cond;
     tb_config config;
@@ -180,6 +181,28 @@ void tb_engine_free(tb_engine *engine) {
     free(engine);
 }
 
+int32_t tb_engine_before_fork(tb_engine *engine) {
+    if (engine == NULL) {
+        return TB_EINVAL;
+    }
+    if (*engine->ours == 0) {
+        return TB_EFORKED;
+    }
+    /* Whoever closes the engine needs the lock as well, so it is not asked whether it is open. */
+    pthread_mutex_lock(&engine->sched.room.fds_lock);
+    return TB_OK;
+}
+
+int32_t tb_engine_after_fork(tb_engine *engine) {
+    if (engine == NULL) {
+        return TB_EINVAL;
+    }
+    if (*engine->ours == 0) {
+        return TB_EFORKED;
+    }
+    return pthread_mutex_unlock(&engine->sched.room.fds_lock) == 0 ? TB_OK : TB_EINVAL;
+}
+
 int32_t tb_engine_abandon(tb_engine *engine) {
     if (engine == NULL) {
         return TB_EINVAL;
@@ -187,6 +210,10 @@ int32_t tb_engine_abandon(tb_engine *engine) {
     if (*engine->ours != 0) {
         return TB_EINVAL; /* this is the parent: close it instead */
     }
+    if (engine->abandoned) {
+        return TB_EFORKED; /* by now the numbers may be those of other descriptors */
+    }
+    engine->abandoned = true;
     scheduler *sched = &engine->sched;
     /* Plain close only: shutdown or epoll_ctl would reach through to the parent's connections. */
     for (uint32_t fd = 0; sched->room.fds != NULL && fd < sched->room.fds_len; fd++) {
@@ -194,7 +221,7 @@ int32_t tb_engine_abandon(tb_engine *engine) {
             close((int)fd);
         }
     }
-    acceptor_close(&sched->acceptor, false);
+    acceptor_close(&sched->acceptor, -1);
     const int fds[] = {sched->room.epoll_fd, sched->wake_fd, sched->signal_fds[0], sched->signal_fds[1]};
     for (unsigned i = 0; i < sizeof fds / sizeof *fds; i++) {
         if (fds[i] >= 0) {
@@ -338,7 +365,7 @@ static int64_t engine_poll_holding(tb_engine *engine, uint32_t runner, const voi
 
 int64_t tb_engine_poll(tb_engine *engine, uint32_t runner, const void *answers, size_t answers_len, void *octets,
                        size_t capacity) {
-    if ((answers == NULL && answers_len > 0) || octets == NULL || capacity < 16 || capacity > INT32_MAX ||
+    if ((answers == NULL && answers_len > 0) || answers_len > PTRDIFF_MAX || octets == NULL || capacity < 16 || capacity > INT32_MAX ||
         runner >= LOBBY_RUNNERS_MAX) {
         return TB_EINVAL;
     }
@@ -386,7 +413,7 @@ uint64_t tb_engine_batch_bytes(tb_engine *engine) {
 }
 
 int32_t tb_engine_respond(tb_engine *engine, const void *answers, size_t answers_len) {
-    if (answers == NULL || answers_len == 0) {
+    if (answers == NULL || answers_len == 0 || answers_len > PTRDIFF_MAX) {
         return TB_EINVAL;
     }
     int32_t code = engine_enter(engine);

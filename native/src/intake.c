@@ -34,6 +34,7 @@ static void intake_refuse(conn_room *room, conn *con, uint32_t status, const cha
     con->refusal = (uint16_t)status;
     con->refusal_reason = reason;
     con->continue_due = false;
+    con->lingered++; /* the rest of it may be on its way: see conn_end */
     intake_close_request(con);
     stats_add(&room->stats.requests_refused, 1);
 }
@@ -204,18 +205,22 @@ static intake_step intake_next_body(conn_room *room, conn *con, const uint8_t *o
     return intake_end_body(room, con);
 }
 
-/* Parses on until more octets, room or a turn is needed. Returns how many octets are done with. */
+/* Parses on until more octets, room or a turn is needed, or the client has to read first what it was answered.
+ * Returns how many octets are done with. */
 static size_t intake_consume(conn_room *room, conn *con, const uint8_t *octets, size_t len) {
     size_t at = 0;
     intake_step step = INTAKE_NEXT;
-    while (step == INTAKE_NEXT && !con->closing && con->refusal == 0 && !con->sink.broken) {
+    bool open = batch_open(&room->batch);
+    while (step == INTAKE_NEXT && !con->closing && con->refusal == 0 && !con->sink.broken &&
+           con->sink.pending.len == 0) {
         size_t used = 0;
         step = con->request != NULL ? intake_next_body(room, con, octets + at, len - at, &used)
                                     : intake_next_head(room, con, octets + at, len - at, &used);
         at += used;
     }
     if (step == INTAKE_ROOM) {
-        conn_wait(room, con);
+        /* The one that needs a larger batch is the first to get it. */
+        conn_wait(room, con, open && room->batch.needed > 0);
     }
     if (con->closing || con->refusal != 0) {
         con->lingered += at < len; /* something came after the last request: see conn_end */

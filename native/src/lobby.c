@@ -67,11 +67,10 @@ void lobby_deinit(lobby *lob) {
 }
 
 /* Gives the scheduler to nobody's successor, if nobody holds it. */
-static void lobby_claim(lobby *lob, uint32_t runner) {
+static bool lobby_claim(lobby *lob, uint32_t runner) {
     uint64_t word = atomic_load(&lob->word);
-    if (lobby_holder(word) == LOBBY_NOBODY) {
-        atomic_compare_exchange_strong(&lob->word, &word, lobby_word(lobby_sequence(word) + 1, runner, LOBBY_RUNNING));
-    }
+    uint64_t claimed = lobby_word(lobby_sequence(word) + 1, runner, LOBBY_RUNNING);
+    return lobby_holder(word) == LOBBY_NOBODY && atomic_compare_exchange_strong(&lob->word, &word, claimed);
 }
 
 int32_t lobby_open(lobby *lob) {
@@ -199,11 +198,15 @@ static bool lobby_park(lobby *lob, lobby_runner *item) {
 int64_t lobby_wait(lobby *lob, uint32_t runner) {
     lobby_runner *item = &lob->items[runner];
     uint64_t flags = 0;
+    /* It runs no handler any more: when it is given the scheduler, the monitor must not take it for blocked at once. */
+    atomic_store(&lob->phases[runner], 0);
     pthread_mutex_lock(&lob->lock);
+    /* The holder may have left since this runner looked, and then nobody would wake it. */
+    item->given = lobby_claim(lob, runner);
+    item->from = LOBBY_NOBODY;
     item->waiting = true;
-    item->given = false;
     item->parked = ++lob->parked;
-    atomic_fetch_add(&lob->standbys, 1);
+    atomic_fetch_add(&lob->standbys, item->given ? 0 : 1);
     while (!item->given && flags == 0 && !atomic_load(&lob->closing)) {
         if (!lobby_park(lob, item) && !item->given && atomic_load(&lob->standbys) > 1) {
             flags = TB_POLL_RETIRE;

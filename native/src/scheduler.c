@@ -38,6 +38,14 @@ static void scheduler_init_fds(conn_room *room) {
     room->fds_len = map == MAP_FAILED ? 0 : (uint32_t)len;
 }
 
+static void scheduler_init_lock(pthread_mutex_t *lock) {
+    pthread_mutexattr_t attr;
+    pthread_mutexattr_init(&attr);
+    pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
+    pthread_mutex_init(lock, &attr);
+    pthread_mutexattr_destroy(&attr);
+}
+
 static bool scheduler_watch(scheduler *sched, int fd, uint32_t events, void *pointer) {
     struct epoll_event event = {.events = events, .data.ptr = pointer};
     return epoll_ctl(sched->room.epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0;
@@ -73,6 +81,7 @@ int32_t scheduler_init(scheduler *sched, const tb_config *config, uint64_t seed)
         .trailer_bytes_max = (uint32_t)config->header_bytes_max,
         .trailer_fields_max = SCHEDULER_TRAILER_FIELDS_MAX,
     };
+    scheduler_init_lock(&room->fds_lock);
     constant_init(&room->constants, seed);
     room->scratch_len = SCHEDULER_READ;
     room->scratch = malloc(SCHEDULER_READ);
@@ -93,6 +102,7 @@ static void scheduler_close_fd(int *fd) {
 
 void scheduler_deinit(scheduler *sched) {
     conn_room *room = &sched->room;
+    pthread_mutex_lock(&room->fds_lock);
     while (room->conns != NULL) {
         conn_close(room, room->conns);
     }
@@ -100,7 +110,7 @@ void scheduler_deinit(scheduler *sched) {
         con->waiting = con->touched = false; /* the lists go with the scheduler */
     }
     conn_bury(room);
-    acceptor_close(&sched->acceptor, true);
+    acceptor_close(&sched->acceptor, sched->room.epoll_fd);
     for (post *item = post_take(&sched->posts); item != NULL;) {
         post *next = item->next;
         post_close(item);
@@ -121,6 +131,7 @@ void scheduler_deinit(scheduler *sched) {
     scheduler_close_fd(&sched->wake_fd);
     scheduler_close_fd(&sched->signal_fds[0]);
     scheduler_close_fd(&sched->signal_fds[1]);
+    pthread_mutex_unlock(&room->fds_lock);
 }
 
 static void scheduler_kick(scheduler *sched) {
@@ -257,9 +268,6 @@ static void scheduler_wait(scheduler *sched, bool may_sleep) {
     if (may_sleep) {
         atomic_store_explicit(&sched->sleeping, false, memory_order_relaxed);
     }
-    if (count < 0 && errno == EINTR) {
-        atomic_fetch_or_explicit(&sched->flags, TB_POLL_SIGNAL, memory_order_relaxed);
-    }
     if (sched->acceptor.paused) {
         acceptor_resume(&sched->acceptor, &sched->room);
     }
@@ -277,9 +285,16 @@ static void scheduler_drain(scheduler *sched) {
         for (uint32_t i = 0; i < sched->acceptor.count; i++) {
             acceptor_on_event(&sched->acceptor, &sched->room, &sched->acceptor.listeners[i]); /* who came before */
         }
-        acceptor_close(&sched->acceptor, true);
+        pthread_mutex_lock(&sched->room.fds_lock);
+        acceptor_close(&sched->acceptor, sched->room.epoll_fd);
+        pthread_mutex_unlock(&sched->room.fds_lock);
         conn_drain(&sched->room);
     }
+}
+
+/* Whether a drain is over and has not been reported. */
+static bool scheduler_drained(const scheduler *sched) {
+    return sched->room.draining && sched->room.open == 0 && !sched->drained;
 }
 
 /* What a poll returns now, or 0 to go on. */
@@ -290,12 +305,13 @@ static int32_t scheduler_verdict(scheduler *sched) {
     }
     if (room->batch.count == 0 && room->batch.needed > 0) {
         atomic_store(&sched->batch_bytes, room->batch.needed);
+        sched->listeners_first = true; /* so that the next poll begins with the one that waits */
         return TB_EBUFFER;
     }
     uint32_t flags = atomic_load_explicit(&sched->flags, memory_order_relaxed) == 0
                          ? 0
                          : atomic_exchange_explicit(&sched->flags, 0, memory_order_acq_rel);
-    if (room->draining && room->open == 0 && !sched->drained) {
+    if (scheduler_drained(sched)) {
         sched->drained = true;
         flags |= TB_POLL_DRAINED;
     }
@@ -317,15 +333,10 @@ int32_t scheduler_poll(scheduler *sched, batch *bat) {
         if (!sched->listeners_first) {
             conn_resume_waiting(room);
         }
-        bool full = room->batch.count >= room->batch.count_max;
-        if (!full) {
+        if (batch_open(&room->batch)) {
             /* Those that still wait after their turn need an answer first, and its post will wake us. */
             bool tried = room->waiting == NULL || (!sched->listeners_first && !room->eager);
-            bool idle = room->batch.count == 0 && room->batch.needed == 0 && tried;
-            verdict = idle ? scheduler_verdict(sched) : 0;
-            if (verdict != 0) {
-                break;
-            }
+            bool idle = room->batch.count == 0 && tried && !scheduler_drained(sched);
             atomic_store_explicit(&room->stats.handles_open, room->handles.open, memory_order_relaxed);
             scheduler_wait(sched, idle);
             if (idle) {

@@ -143,6 +143,7 @@ static void fields_that_could_split_a_response_are_found(void) {
         CHECK_INT(answer_fields_valid(guard_put(&page, rows[i].octets, rows[i].len), rows[i].len), rows[i].valid);
     }
     check_state.subject = NULL;
+    CHECK(answer_fields_valid(NULL, 0));
     answer ans;
     CHECK(read_answer(&page,
                       OCTETS("\x94\x05\xcc\xc8\xc4\x08"

@@ -51,7 +51,8 @@ static void lengths_that_cannot_be_are_refused(void) {
 }
 
 static void they_are_taken_oldest_first_and_all_at_once(void) {
-    post_box box = {0};
+    post_box box;
+    atomic_init(&box.top, NULL);
     CHECK(!post_pending(&box));
     CHECK(post_take(&box) == NULL);
     for (uint32_t slot = 0; slot < 100; slot++) {

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
+import socket
+import struct
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -311,120 +314,76 @@ def test_a_handler_that_blocks_while_the_access_log_is_on_is_logged_once(
     assert sorted(line.split('"')[1] for line in lines) == ["GET /", "GET /blocked"]
 
 
-def test_a_signal_is_noticed_while_every_thread_is_busy(gate: Gate, serving: Serving, connect: Connect) -> None:
-    """The octet that Python writes for a signal ends the poll of whichever runner holds the scheduler."""
+def test_a_client_that_leaves_a_blocked_handler_harms_nobody(
+    gate: Gate, serving: Serving, connect: Connect, until: Callable[[Callable[[], object]], None]
+) -> None:
     router = Router()
+    router.get("/")(pong)
 
-    @router.get("/{n:int}", blocking=False)
-    def blocked(request: Request, n: int) -> str:
+    @router.get("/blocked")
+    def blocked(request: Request) -> str:
         gate.wait()
         return "freed"
 
-    running = serving(router, threads=4)
-    conns = [connect(running.url) for _ in range(4)]
-    for n, conn in enumerate(conns):
-        conn.get(f"/{n}")
-    gate.reached(4)
-    changed = running._server.changed
-    noticed = threading.Event()
-
-    def watch() -> None:
-        with changed:
-            watching.set()
-            changed.wait(30)
-        noticed.set()
-
-    watching = threading.Event()
-    thread = threading.Thread(target=watch)
-    thread.start()
-    assert watching.wait(30)
-    with changed:
-        pass  # the watcher waits now: it has let go of the lock
-    os.write(running.wakeup_fd, b"\x0f")
-    assert noticed.wait(20)
-    thread.join()
-
-
-def test_ten_thousand_mixed_requests_are_each_answered_once_with_their_own_id(
-    serving: Serving, connect: Connect
-) -> None:
-    """Quick, slow, raising, pooled and spinning routes, in pipelines of mixed lengths, from several threads."""
-    threads, each = 8, 1250
-    router = Router()
-    runs: list[int] = []  # append is atomic
-
-    def reply(request: Request, n: int) -> str:
-        runs.append(n)
-        assert request.headers["x-id"] == str(n)
-        return f"{request.path} {request.headers['x-id']}"
-
-    @router.get("/quick/{n:int}")
-    def quick(request: Request, n: int) -> str:
-        return reply(request, n)
-
-    @router.get("/slow/{n:int}")
-    def slow(request: Request, n: int) -> str:
-        threading.Event().wait(0.002)  # it is what is tested: a handler that takes longer than a tick
-        return reply(request, n)
-
-    @router.get("/spin/{n:int}")
-    def spin(request: Request, n: int) -> str:
-        sum(range(20_000))
-        return reply(request, n)
-
-    @router.get("/pooled/{n:int}", blocking=True)
-    def pooled(request: Request, n: int) -> str:
-        return reply(request, n)
-
-    @router.get("/crash/{n:int}")
-    def crash(request: Request, n: int) -> str:
-        reply(request, n)
-        raise SystemExit(n)
-
-    @router.post("/post/{n:int}")
-    def post(request: Request, n: int) -> str:
-        assert request.text() == f"body {n}"
-        return reply(request, n)
-
-    kinds = ["quick"] * 8 + ["slow", "spin", "pooled", "pooled", "crash", "post"]
     running = serving(router)
-    wrong: list[str] = []
+    slow, quick = connect(running.url), connect(running.url)
+    slow.get("/blocked")
+    gate.reached()
+    assert quick_ping(quick) == b"pong"
+    slow.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset, not a farewell
+    slow.close()
+    until(lambda: running.stats()["connections_open"] == 1)
+    gate.open()
+    until(lambda: running.stats()["answers_late"] == 1)
+    assert quick_ping(quick) == b"pong"
 
-    def drive(index: int) -> None:
-        conn = connect(running.url)
-        ids = list(range(index * each, (index + 1) * each))
-        at = 0
-        while at < len(ids):
-            some = ids[at : at + 1 + (at + index) % 13]
-            at += len(some)
-            octets = b""
-            for n in some:
-                kind = kinds[n % len(kinds)]
-                method, body = ("POST", f"body {n}") if kind == "post" else ("GET", "")
-                length = f"Content-Length: {len(body)}\r\n" if body else ""
-                octets += f"{method} /{kind}/{n} HTTP/1.1\r\nHost: t\r\nX-Id: {n}\r\n{length}\r\n{body}".encode()
-            conn.send(octets)
-            for n in some:
-                kind = kinds[n % len(kinds)]
-                answer = conn.reply()
-                expected = (500, b"Internal Server Error") if kind == "crash" else (200, f"/{kind}/{n} {n}".encode())
-                if (answer.status, answer.body) != expected:
-                    wrong.append(f"{n}: {answer.status} {answer.body!r}")
-        conn.end()
-        if rest := conn.rest():
-            wrong.append(f"more than the answers: {rest[:80]!r}")
 
-    logging.getLogger("tinybeam.crash").disabled = True
+def quick_ping(conn: RawConn) -> bytes:
+    conn.get("/")
+    return conn.reply().body
+
+
+@pytest.mark.parametrize("busy", [2, 3], ids=["all but one", "all"])
+def test_a_signal_is_noticed_while_the_runners_are_busy(
+    busy: int, gate: Gate, serving: Serving, connect: Connect
+) -> None:
+    """One that reaches a busy runner wakes the main thread through the engine's wake-up descriptor.
+
+    One that nobody is left to pass on reaches the main thread by itself, as signals to a process do.
+    """
+    router = Router()
+    runners: list[int] = []
+
+    @router.get("/{n:int}", blocking=False)
+    def blocked(request: Request, n: int) -> str:
+        runners.append(threading.get_ident())
+        gate.wait()
+        return "freed"
+
+    running = serving(router, threads=2)
+    for n in range(busy):
+        connect(running.url).get(f"/{n}")
+    gate.reached(busy)
+    handled: list[int] = []
+
+    def on_signal(number: int, frame: object) -> None:
+        handled.append(number)
+        threading.Thread(target=running.stop).start()
+
+    def send() -> None:
+        if busy == 2:
+            signal.pthread_kill(runners[0], signal.SIGUSR1)
+        else:
+            os.kill(os.getpid(), signal.SIGUSR1)
+
+    handler = signal.signal(signal.SIGUSR1, on_signal)
+    wakeup_fd = signal.set_wakeup_fd(running.wakeup_fd)
     try:
-        drivers = [threading.Thread(target=drive, args=(index,)) for index in range(threads)]
-        for thread in drivers:
-            thread.start()
-        for thread in drivers:
-            thread.join()
+        sender = threading.Thread(target=send)
+        sender.start()
+        running.wait()  # for ever, if the signal were not noticed
+        sender.join()
     finally:
-        logging.getLogger("tinybeam.crash").disabled = False
-    assert wrong == []
-    assert sorted(runs) == list(range(threads * each))
-    stats = running.stats()
-    assert stats["requests"] == threads * each
-    assert (stats["answers_refused"], stats["answers_late"], stats["handles_open"]) == (0, 0, 0)
+        signal.set_wakeup_fd(wakeup_fd)
+        signal.signal(signal.SIGUSR1, handler)
+    assert handled == [signal.SIGUSR1]

@@ -31,6 +31,10 @@ def tinybeam_app():
     return router
 """
 
+# pytest says of the import hook of an editable install, which is loaded when Python starts, that it is too late to
+# rewrite the assertions in it. An installed wheel has no such hook.
+EDITABLE_HOOK = "ignore:Module already imported so cannot be rewritten:pytest.PytestAssertRewriteWarning"
+
 
 @pytest.fixture(autouse=True)
 def _plugin(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,7 +48,7 @@ def _plugin(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_ini_option_is_all_that_a_test_file_needs(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(hello=APP, test_hello=TEST)
     pytester.makeini("[pytest]\ntinybeam_app = hello:router")
-    pytester.runpytest_subprocess("-W", "error").assert_outcomes(passed=1)
+    pytester.runpytest_subprocess("-W", "error", "-W", EDITABLE_HOOK).assert_outcomes(passed=1)
 
 
 def test_pyproject_and_the_importlib_mode_work_as_well(pytester: pytest.Pytester) -> None:

@@ -7,7 +7,6 @@ Never: gives its messages a thread of their own: the runner that polls handles t
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import sys
 import threading
@@ -89,10 +88,11 @@ class Server(pykka.Actor):
 
     def stats(self) -> dict[str, int]:
         """The engine's counters, and the threads of the pool; after a stop, as they were when it came."""
-        if self.stopped:
-            return self._stats_at_stop
         pool = self._scheduler.pool
-        return {**self.engine.stats(), "pool_threads": pool.threads, "pool_backlog": pool.backlog}
+        try:
+            return {**self.engine.stats(), "pool_threads": pool.threads, "pool_backlog": pool.backlog}
+        except NativeError:
+            return self._stats_at_stop
 
     def halt(self) -> None:
         """Stops at once, from any thread. Its own stop message would wait for a runner, and all may be blocked."""
@@ -101,14 +101,15 @@ class Server(pykka.Actor):
 
     def on_stop(self) -> None:
         """Closes the engine: the sockets go, and every runner ends."""
-        with contextlib.suppress(NativeError):
-            self._stats_at_stop = self.stats()
+        self._stats_at_stop = self.stats()
         if not self.engine.close():
             return  # another thread was first
         self._scheduler.close()
         with self.changed:
             self.stopped = True
             self.changed.notify_all()
+        # A sender who saw it alive may put its message even later, and then refuses it by itself.
+        self.actor_inbox.wake = self._refuse_rest  # type: ignore[attr-defined]
         self._refuse_rest()
 
     # Called by the runner that polls.

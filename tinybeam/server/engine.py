@@ -20,6 +20,8 @@ _LENGTH_MASK: Final = 0xFFFF_FFFF
 
 # Those that a forked child has to let go of.
 _open_engines: weakref.WeakSet[Engine] = weakref.WeakSet()
+# All of them, from before a fork until after it.
+_forking: list[Engine] = []
 
 
 class Engine:
@@ -157,11 +159,26 @@ def _release(library: Any, pointer: Any) -> None:
     library.tb_engine_free(pointer)
 
 
+def _before_fork() -> None:
+    """Holds the descriptors of every engine as they are, so that the child knows which they are."""
+    _forking[:] = _open_engines
+    for engine in _forking:
+        engine._library.tb_engine_before_fork(engine.pointer)
+
+
+def _after_fork() -> None:
+    """In the parent, which goes on as before."""
+    for engine in _forking:
+        engine._library.tb_engine_after_fork(engine.pointer)
+    _forking.clear()
+
+
 def _abandon_all() -> None:
     """In a forked child: lets go of every engine, without touching what the parent uses."""
-    for engine in list(_open_engines):
+    for engine in _forking:
         engine._freed.detach()
         engine._library.tb_engine_abandon(engine.pointer)
+    _forking.clear()
 
 
-os.register_at_fork(after_in_child=_abandon_all)
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_abandon_all)

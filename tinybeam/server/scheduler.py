@@ -145,6 +145,8 @@ class Scheduler:
     def run_judged(self, endpoint: Endpoint, request: Request, values: tuple[Any, ...]) -> Answer | None:
         """Runs a request of an endpoint that is under suspicion here, and deals that of a convicted one to the pool."""
         judge = endpoint.judge
+        if judge is None:  # another thread has settled the case just now
+            return run_endpoint(endpoint, request, values)
         if judge.pooled:
             try:
                 self.pool.deal((endpoint, request, values))

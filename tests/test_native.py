@@ -1,0 +1,232 @@
+"""The border: prototypes, structs, codes and flags as the header has them, and libraries that are refused (14, 15)."""
+
+from __future__ import annotations
+
+import ctypes
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from ctypes import POINTER, c_char_p, c_int32, c_int64, c_size_t, c_uint8, c_uint16, c_uint32, c_uint64, c_void_p
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tinybeam import native
+from tinybeam.errors import NativeError
+
+ROOT = Path(__file__).resolve().parents[1]
+HEADER = (ROOT / "native" / "include" / "tinybeam.h").read_text()
+CODE = re.sub(r"/\*.*?\*/", "", HEADER, flags=re.S)
+
+RESULTS: dict[str, Any] = {
+    "uint32_t": c_uint32,
+    "uint64_t": c_uint64,
+    "int32_t": c_int32,
+    "int64_t": c_int64,
+    "uint8_t *": POINTER(c_uint8),
+    "void": None,
+}
+# The types that an argument of the C type may have here. `const void *` is what C only reads: octets.
+ARGUMENTS: dict[str, Any] = {
+    "const tb_config *": POINTER(native.EngineConfig),
+    "tb_stats *": POINTER(native.EngineStats),
+    "tb_engine **": POINTER(c_void_p),
+    "tb_engine *": c_void_p,
+    "const char *": c_char_p,
+    "const void *": c_char_p,
+    "void *": c_void_p,
+    "size_t": c_size_t,
+    "uint16_t": c_uint16,
+    "uint32_t": c_uint32,
+}
+WORDS = {c_uint64, c_int64, c_size_t, c_void_p}
+
+
+def split(declaration: str) -> tuple[str, str]:
+    """The type and the name of "const void *answers"."""
+    match = re.fullmatch(r"(.*?)(\w+)", " ".join(declaration.split()))
+    assert match is not None, declaration
+    return match[1].strip(), match[2]
+
+
+def calls() -> dict[str, tuple[str, list[str]]]:
+    """Each exported call: the type of its result and those of its arguments, as the header writes them."""
+    found = {}
+    for result, arguments in re.findall(r"^TB_EXPORT ([^;(]*)\(([^)]*)\)", CODE, re.M):
+        kind, name = split(result)
+        found[name] = (kind, [split(one)[0] for one in arguments.split(",") if one.strip() != "void"])
+    return found
+
+
+def fields(struct: str) -> list[tuple[str, str]]:
+    """The type and name of each member of a struct of the header."""
+    match = re.search(rf"typedef struct {struct} \{{(.*?)\}} {struct};", CODE, re.S)
+    assert match is not None, struct
+    return [split(one) for one in match[1].split(";") if one.strip()]
+
+
+def constants(prefix: str) -> dict[str, int]:
+    """The values of the header's #defines that begin so, by what follows the prefix."""
+    found = re.findall(rf"#define TB_{prefix}(\w+) \(?(-?\d+)\)?$", re.sub(r"[ \t]+$", "", CODE, flags=re.M), re.M)
+    return {name: int(value) for name, value in found}
+
+
+def test_the_header_is_read_whole() -> None:
+    assert len(calls()) == len(re.findall(r"^TB_EXPORT ", CODE, re.M))
+    assert len(calls()) >= 21
+    assert {"OK", "EINVAL", "ESYSTEM", "ABI_VERSION", "POLL_WAKE", "KIND_HTML"} <= constants("").keys()
+
+
+def test_every_call_of_the_header_has_its_prototype() -> None:
+    assert native.PROTOTYPES.keys() == calls().keys()
+
+
+@pytest.mark.parametrize("name", calls())
+def test_the_prototype_is_the_headers(name: str) -> None:
+    result, arguments = calls()[name]
+    expected = (RESULTS[result], [ARGUMENTS[argument] for argument in arguments])
+    assert native.PROTOTYPES[name] == expected
+    loaded = getattr(native.load(), name)
+    assert (loaded.restype, loaded.argtypes) == expected
+
+
+@pytest.mark.parametrize(("struct", "ours"), [("tb_config", native.EngineConfig), ("tb_stats", native.EngineStats)])
+def test_a_structs_fields_stand_where_the_header_has_them(struct: str, ours: type[ctypes.Structure]) -> None:
+    assert [("uint64_t", name) for name, kind in ours._fields_ if kind is c_uint64] == fields(struct)
+    # Members of one type stand one after the other in C, and so they do here.
+    assert [getattr(ours, name).offset for name, _ in ours._fields_] == [8 * i for i in range(len(ours._fields_))]
+    assert ctypes.sizeof(ours) == getattr(native.load(), f"{struct}_size")()
+
+
+def test_codes_and_flags_have_the_headers_values() -> None:
+    assert constants("ABI_VERSION") == {} and native.ABI_VERSION == constants("")["ABI_VERSION"]
+    codes = {name: value for name, value in constants("").items() if re.fullmatch(r"OK|E[A-Z]+", name)}
+    assert len(codes) >= 12
+    assert {name: getattr(native, name) for name in codes} == codes
+    flags = constants("POLL_")
+    assert len(flags) >= 6
+    assert {name: getattr(native, f"POLL_{name}") for name in flags} == flags
+
+
+def test_every_code_has_a_meaning_that_is_raised() -> None:
+    for code in range(native.ELIMIT, native.OK):
+        with pytest.raises(NativeError, match="the call: .*[a-z]") as caught:
+            native.checked(code, "the call")
+        assert caught.value.code == code
+        assert "code -" not in str(caught.value)
+    with pytest.raises(OSError, match="Address already in use") as refused:
+        native.checked(native.ESYSTEM - 98, "the call")
+    assert refused.value.errno == 98
+    assert native.checked(0, "x") == 0
+    assert native.checked(1 << 40, "x") == 1 << 40
+
+
+def compile_library(tmp_path: Path, source: str) -> str:
+    """A shared library of this source; a test without a C compiler is skipped."""
+    compiler = next((name for name in ("cc", "gcc", "clang") if shutil.which(name)), None)
+    if compiler is None:
+        pytest.skip("no C compiler is installed")
+    (tmp_path / "made.c").write_text(f"#include <stddef.h>\n#include <stdint.h>\n{source}")
+    path = tmp_path / "libmade.so"
+    subprocess.run([compiler, "-shared", "-fPIC", tmp_path / "made.c", "-o", path], check=True)
+    return str(path)
+
+
+def echo_source() -> str:
+    """A library with every call of the header, which stores its 64-bit arguments and gives one back."""
+    lines = ["uint64_t seen[8];"]
+    for name, (result, arguments) in calls().items():
+        names = [f"a{i}" for i in range(len(arguments))]
+        typed = ", ".join(
+            f"{kind.replace('tb_config', 'void').replace('tb_stats', 'void').replace('tb_engine', 'void')} {argument}"
+            for kind, argument in zip(arguments, names, strict=True)
+        )
+        stores = "".join(f" seen[{i}] = (uint64_t){argument};" for i, argument in enumerate(names))
+        values = {"void": "", "int64_t": " return INT64_MIN + 5;", "uint64_t": " return UINT64_MAX - 5;"}
+        values["uint8_t *"] = " return (uint8_t *)0x7edcba9876543210;"
+        lines.append(f"{result} {name}({typed or 'void'}) {{{stores}{values.get(result, ' return 0;')} }}")
+    return "\n".join(lines)
+
+
+def test_values_beyond_32_bits_pass_through_every_argument_and_result(tmp_path: Path) -> None:
+    library = ctypes.CDLL(compile_library(tmp_path, echo_source()))
+    seen = (c_uint64 * 8).in_dll(library, "seen")
+    results = {c_int64: -(1 << 63) + 5, c_uint64: (1 << 64) - 6}
+    for name, (result, arguments) in native.PROTOTYPES.items():
+        call = getattr(library, name)
+        call.restype, call.argtypes = result, arguments
+        values: list[Any] = [0x8765_4321_0FED_CBA0 + i if kind in WORDS else None for i, kind in enumerate(arguments)]
+        given = [0 if value is None and kind in (c_uint16, c_uint32) else value for value, kind in zip(values, arguments, strict=True)]
+        answer = call(*given)
+        assert [seen[i] for i, value in enumerate(values) if value is not None] == [v for v in values if v is not None]
+        if result in results:
+            assert answer == results[result]
+        if result == POINTER(c_uint8):
+            assert ctypes.cast(answer, c_void_p).value == 0x7EDC_BA98_7654_3210
+
+
+@pytest.fixture
+def load_from(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ctypes.CDLL]:
+    """Loads the library from this path, as a first load would."""
+
+    def load(path: str) -> ctypes.CDLL:
+        monkeypatch.setenv(native.LIBRARY_VARIABLE, path)
+        return native.load.__wrapped__()
+
+    return load
+
+
+def test_a_missing_library_is_told_with_its_path_and_the_task_that_builds_it(
+    load_from: Callable[[str], ctypes.CDLL],
+) -> None:
+    with pytest.raises(NativeError) as caught:
+        load_from("/no/such/libtinybeam.so")
+    assert "/no/such/libtinybeam.so" in str(caught.value)
+    assert "mix_like_tasks.py compile" in str(caught.value)
+
+
+def test_a_file_that_is_no_library_is_told_likewise(load_from: Callable[[str], ctypes.CDLL], tmp_path: Path) -> None:
+    path = tmp_path / "libtinybeam.so"
+    path.write_text("this is no library")
+    with pytest.raises(NativeError, match="mix_like_tasks.py compile"):
+        load_from(str(path))
+
+
+def library_source(abi: int, config_size: int = ctypes.sizeof(native.EngineConfig), without: str = "") -> str:
+    special = {
+        "tb_abi_version": f"uint32_t tb_abi_version(void) {{ return {abi}; }}",
+        "tb_config_size": f"uint64_t tb_config_size(void) {{ return {config_size}; }}",
+        "tb_stats_size": f"uint64_t tb_stats_size(void) {{ return {ctypes.sizeof(native.EngineStats)}; }}",
+    }
+    return "\n".join(special.get(name, f"int {name}(void) {{ return 0; }}") for name in calls() if name != without)
+
+
+def test_a_library_that_fits_is_taken(load_from: Callable[[str], ctypes.CDLL], tmp_path: Path) -> None:
+    assert load_from(compile_library(tmp_path, library_source(native.ABI_VERSION))).tb_abi_version() == 1
+
+
+def test_a_library_of_another_abi_version_is_refused(
+    load_from: Callable[[str], ctypes.CDLL], tmp_path: Path
+) -> None:
+    path = compile_library(tmp_path, library_source(native.ABI_VERSION + 1))
+    with pytest.raises(NativeError, match=f"speaks ABI {native.ABI_VERSION + 1}") as caught:
+        load_from(path)
+    assert path in str(caught.value)
+    assert "mix_like_tasks.py compile" in str(caught.value)
+
+
+def test_a_library_whose_structs_have_other_sizes_is_refused(
+    load_from: Callable[[str], ctypes.CDLL], tmp_path: Path
+) -> None:
+    path = compile_library(tmp_path, library_source(native.ABI_VERSION, config_size=8))
+    with pytest.raises(NativeError, match="structs of other sizes"):
+        load_from(path)
+
+
+def test_a_library_that_lacks_a_call_is_refused(load_from: Callable[[str], ctypes.CDLL], tmp_path: Path) -> None:
+    path = compile_library(tmp_path, library_source(native.ABI_VERSION, without="tb_engine_respond"))
+    with pytest.raises(NativeError, match="tb_engine_respond") as caught:
+        load_from(path)
+    assert path in str(caught.value)
