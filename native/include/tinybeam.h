@@ -58,11 +58,10 @@ extern "C" {
 #define TB_KIND_HTML 4
 
 /* What tb_engine_poll returns when it is not negative:
- * bits 0-31 length of the batch, bits 32-47 a runner, bits 48-62 flags. */
+ * bits 0-31 length of the batch, bits 32-47 a runner (65535: none), bits 48-62 flags. */
 #define TB_POLL_WAKE 1     /* tb_engine_wake was called */
 #define TB_POLL_SIGNAL 2   /* an octet came through the wakeup fd */
-#define TB_POLL_RESUME 4   /* you now hold the scheduler, taken from the runner in bits 32-47, which is blocked;
-                            * 65535 there: from nobody */
+#define TB_POLL_RESUME 4   /* you now hold the scheduler, taken from the runner in bits 32-47, which is blocked */
 #define TB_POLL_SPARE 8    /* no runner is left on stand-by: start one */
 #define TB_POLL_RETIRE 16  /* you are one stand-by too many: close your runner and leave */
 #define TB_POLL_DRAINED 32 /* drain has finished: no connection is open */
@@ -129,8 +128,8 @@ TB_EXPORT int32_t tb_engine_add_constant(tb_engine *engine, const void *path, si
 TB_EXPORT int32_t tb_engine_drain(tb_engine *engine);
 /* Makes the scheduler's poll return with TB_POLL_WAKE. Any thread. */
 TB_EXPORT int32_t tb_engine_wake(tb_engine *engine);
-/* A non-blocking descriptor; an octet written to it ends the poll with TB_POLL_SIGNAL (for signal.set_wakeup_fd). A signal
- * by itself does not end a poll. */
+/* A non-blocking descriptor; an octet written to it ends the poll with TB_POLL_SIGNAL (for signal.set_wakeup_fd). A
+ * signal by itself does not end a poll. */
 TB_EXPORT int32_t tb_engine_wakeup_fd(tb_engine *engine);
 
 /* Registers the calling thread as a runner. Returns its number, or a code. The first one holds the scheduler. */

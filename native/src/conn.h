@@ -81,7 +81,7 @@ typedef struct conn_room {
     uint8_t *scratch; /* what one read takes at most */
     size_t scratch_len;
     pthread_mutex_t fds_lock; /* recursive; held while a descriptor comes or goes, and by a thread that forks */
-    _Atomic uint8_t *fds; /* which descriptors are ours, for a forked child; may be NULL */
+    _Atomic uint8_t *fds;     /* which descriptors are ours, for a forked child; may be NULL */
     uint32_t fds_len;
     batch batch;
     output out;

@@ -28,7 +28,7 @@ struct tb_engine {
     _Atomic uint32_t callers; /* inside a call, and 1 for being open; plus ENGINE_CALLERS_CLOSED */
     _Atomic bool releasing;
     _Atomic bool released;
-    bool abandoned; /* in a forked child */
+    bool abandoned;            /* in a forked child */
     pthread_mutex_t gone_lock; /* whoever closes waits here until the last caller has left */
     pthread_cond_t gone_cond;
     tb_config config;
@@ -365,8 +365,8 @@ static int64_t engine_poll_holding(tb_engine *engine, uint32_t runner, const voi
 
 int64_t tb_engine_poll(tb_engine *engine, uint32_t runner, const void *answers, size_t answers_len, void *octets,
                        size_t capacity) {
-    if ((answers == NULL && answers_len > 0) || answers_len > PTRDIFF_MAX || octets == NULL || capacity < 16 || capacity > INT32_MAX ||
-        runner >= LOBBY_RUNNERS_MAX) {
+    if ((answers == NULL && answers_len > 0) || answers_len > PTRDIFF_MAX || octets == NULL || capacity < 16 ||
+        capacity > INT32_MAX || runner >= LOBBY_RUNNERS_MAX) {
         return TB_EINVAL;
     }
     int64_t code = engine_enter(engine);

@@ -84,3 +84,12 @@ def test_an_entry_appears_once_when_the_user_configured_the_root_logger(
     configure("info")
     logging.getLogger("tinybeam.server").info("once")
     assert caplog.records == []
+
+
+def test_a_traceback_is_formatted_for_this_handler_only() -> None:
+    try:
+        raise ValueError("why")
+    except ValueError:
+        record = logging.LogRecord("tinybeam", logging.ERROR, "", 0, "crashed", (), sys.exc_info())
+    assert "    ValueError: why" in EscapingFormatter().format(record)
+    assert "\nValueError: why" in logging.Formatter().format(record)

@@ -321,8 +321,9 @@ static void input_that_is_cut_anywhere_gives_the_same_records(void) {
 }
 
 static void a_request_that_drips_in_octet_by_octet_is_read(void) {
-    static const char input[] = "POST /drip HTTP/1.1\r\nHost: a\r\nX-Long: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n"
-                                "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
+    static const char input[] =
+        "POST /drip HTTP/1.1\r\nHost: a\r\nX-Long: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n"
+        "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
     rig *bench = rig_open();
     int client = rig_connect(bench);
     for (size_t i = 0; i < sizeof input - 1; i++) {
@@ -414,8 +415,11 @@ static void a_constant_behind_an_unanswered_request_waits_for_its_turn(void) {
     rig_answer(bench, bench->handles[1], "=two");
     rig_poll(bench);
     CHECK_INT(strlen(rig_receive(bench, client)), 0);
-    rig_answer(bench, bench->sched.room.handles.slots == NULL ? 0 : rig_conn(bench)->first == HANDLE_NONE ? 0
-                      : handle_of(&bench->sched.room.handles, rig_conn(bench)->first), "=one");
+    rig_answer(bench,
+               bench->sched.room.handles.slots == NULL ? 0
+               : rig_conn(bench)->first == HANDLE_NONE ? 0
+                                                       : handle_of(&bench->sched.room.handles, rig_conn(bench)->first),
+               "=one");
     rig_poll(bench);
     rig_receive(bench, client);
     const char *first = strstr(bench->got, "=one");
@@ -474,6 +478,51 @@ static void a_client_that_does_not_read_cannot_make_us_hold_more_than_its_socket
     rig_close(bench);
 }
 
+static void a_client_that_sends_without_reading_is_not_read_from(void) {
+    rig *bench = rig_open();
+    int client = rig_connect(bench);
+    const int small = 4096;
+    setsockopt(rig_conn(bench)->sink.fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
+    setsockopt(client, SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
+    char *body = calloc(1, 300000);
+    rig_send(client, GET("/large"));
+    rig_poll(bench);
+    rig_answer_octets(bench, bench->handles[0], 200, body, 300000);
+    rig_poll(bench);
+    CHECK(rig_conn(bench)->sink.pending.len > 0);
+    size_t sent = 0;
+    for (unsigned i = 0; i < 100; i++) { /* as long as its own socket takes it */
+        ssize_t n = send(client, body, 4096, MSG_NOSIGNAL);
+        sent += n > 0 ? (size_t)n : 0;
+        rig_poll(bench);
+    }
+    CHECK(sent < 100 * 4096);
+    CHECK(rig_conn(bench)->in.octets == NULL);
+    free(body);
+    close(client);
+    rig_close(bench);
+}
+
+static void no_more_requests_than_the_most_of_one_connection_are_open_at_once(void) {
+    rig *bench = rig_open();
+    int client = rig_connect(bench);
+    char requests[20 * sizeof GET("/a")] = "";
+    for (unsigned i = 0; i < 20; i++) {
+        strcat(requests, GET("/a"));
+    }
+    rig_send(client, requests);
+    rig_poll(bench);
+    CHECK_INT(bench->bat.count, rig_config.pipeline_requests_max);
+    const uint64_t first = bench->handles[0];
+    rig_poll(bench);
+    CHECK_INT(bench->bat.count, 0);
+    rig_answer(bench, first, "one");
+    rig_poll(bench);
+    CHECK_INT(bench->bat.count, 1);
+    close(client);
+    rig_close(bench);
+}
+
 int main(void) {
     RUN(a_request_becomes_a_record_and_its_answer_goes_out);
     RUN(pipelined_answers_go_out_in_the_order_of_the_requests);
@@ -497,5 +546,7 @@ int main(void) {
     RUN(a_constant_behind_an_unanswered_request_waits_for_its_turn);
     RUN(a_connection_that_is_closed_is_not_polled_any_more_even_when_a_child_process_still_has_it);
     RUN(a_client_that_does_not_read_cannot_make_us_hold_more_than_its_socket_and_one_flush);
+    RUN(a_client_that_sends_without_reading_is_not_read_from);
+    RUN(no_more_requests_than_the_most_of_one_connection_are_open_at_once);
     return check_end();
 }

@@ -213,7 +213,8 @@ static void a_handle_of_another_engine_is_refused(void) {
 
 static void a_runner_that_crashed_answers_500_to_the_rest_of_its_batch(void) {
     house *home = house_open();
-    send_text(home, "GET /a HTTP/1.1\r\nHost: a\r\n\r\nGET /b HTTP/1.1\r\nHost: a\r\n\r\nGET /c HTTP/1.1\r\nHost: a\r\n\r\n");
+    send_text(home,
+              "GET /a HTTP/1.1\r\nHost: a\r\n\r\nGET /b HTTP/1.1\r\nHost: a\r\n\r\nGET /c HTTP/1.1\r\nHost: a\r\n\r\n");
     await_batch(home, NULL, 0);
     CHECK_INT(home->count, 3);
     CHECK_INT(respond(home, home->handles[1], "=two"), TB_OK);
@@ -239,6 +240,18 @@ static void a_wake_and_an_octet_in_the_wakeup_descriptor_end_the_poll(void) {
     CHECK_INT(write(fd, "\2", 1), 1);
     CHECK(tb_engine_poll(home->engine, home->runner, NULL, 0, home->batch, CAPACITY) >> 48 & TB_POLL_SIGNAL);
     house_close(home);
+}
+
+static void a_drain_that_finds_nothing_open_ends_the_poll(void) {
+    tb_engine *engine;
+    uint8_t batch[64];
+    tb_engine_open(NULL, &engine);
+    CHECK(tb_engine_listen(engine, "127.0.0.1", 0, 1) > 0);
+    const uint32_t runner = (uint32_t)tb_runner_open(engine);
+    CHECK_INT(tb_engine_drain(engine), TB_OK);
+    CHECK_INT(tb_engine_poll(engine, runner, NULL, 0, batch, sizeof batch) >> 48, TB_POLL_DRAINED);
+    tb_engine_close(engine);
+    tb_engine_free(engine);
 }
 
 static void arguments_that_no_caller_should_pass_are_refused(void) {
@@ -306,14 +319,28 @@ static void constants_are_checked_and_come_before_listening(void) {
 static void every_knob_takes_what_the_configuration_promises(void) {
     /* The ends of the ranges in tinybeam/config.py. */
     static const tb_config least = {
-        .request_line_bytes_max = 64, .header_bytes_max = 64, .header_fields_max = 1, .body_bytes_max = 1,
-        .batch_requests_max = 1, .pipeline_requests_max = 1, .handles_max = 1, .connections_max = 1,
-        .takeover_ms = 1, .standby_idle_ms = 1,
+        .request_line_bytes_max = 64,
+        .header_bytes_max = 64,
+        .header_fields_max = 1,
+        .body_bytes_max = 1,
+        .batch_requests_max = 1,
+        .pipeline_requests_max = 1,
+        .handles_max = 1,
+        .connections_max = 1,
+        .takeover_ms = 1,
+        .standby_idle_ms = 1,
     };
     static const tb_config most = {
-        .request_line_bytes_max = 1 << 20, .header_bytes_max = 1 << 24, .header_fields_max = 128,
-        .body_bytes_max = 1 << 30, .batch_requests_max = 65535, .pipeline_requests_max = 65535,
-        .handles_max = 1 << 20, .connections_max = 1 << 20, .takeover_ms = 60000, .standby_idle_ms = 86400000,
+        .request_line_bytes_max = 1 << 20,
+        .header_bytes_max = 1 << 24,
+        .header_fields_max = 128,
+        .body_bytes_max = 1 << 30,
+        .batch_requests_max = 65535,
+        .pipeline_requests_max = 65535,
+        .handles_max = 1 << 20,
+        .connections_max = 1 << 20,
+        .takeover_ms = 60000,
+        .standby_idle_ms = 86400000,
     };
     const tb_config *const configs[] = {&least, &most};
     for (size_t i = 0; i < 2; i++) {
@@ -358,6 +385,8 @@ static void no_call_gets_into_a_closed_engine_or_none(void) {
     tb_engine_free(NULL);
     check_all_calls(NULL, TB_EINVAL);
     CHECK_INT(tb_engine_abandon(NULL), TB_EINVAL);
+    CHECK_INT(tb_engine_before_fork(NULL), TB_EINVAL);
+    CHECK_INT(tb_engine_after_fork(NULL), TB_EINVAL);
     CHECK(tb_runner_phase(NULL, 0) == NULL);
     close(home->client);
     free(home);
@@ -380,6 +409,8 @@ static bool holds_in_child(void (*check)(house *), house *home) {
 
 static void child_calls(house *home) {
     check_all_calls(home->engine, TB_EFORKED);
+    CHECK_INT(tb_engine_before_fork(home->engine), TB_EFORKED);
+    CHECK_INT(tb_engine_after_fork(home->engine), TB_EFORKED);
     CHECK(tb_runner_phase(home->engine, 0) == NULL);
     tb_engine_free(home->engine); /* does nothing */
     CHECK_INT(tb_engine_abandon(home->engine), TB_EFORKED);
@@ -390,7 +421,10 @@ static void a_forked_child_gets_into_no_call_and_the_parent_goes_on(void) {
     house *home = house_open();
     request(home, "/one");
     await_batch(home, NULL, 0);
+    CHECK_INT(tb_engine_before_fork(home->engine), TB_OK);
     holds_in_child(child_calls, home);
+    CHECK_INT(tb_engine_after_fork(home->engine), TB_OK);
+    CHECK_INT(tb_engine_after_fork(home->engine), TB_EINVAL); /* only what was held can be let go */
     CHECK_INT(respond(home, home->handles[0], "=one"), TB_OK);
     CHECK(poll_and_return(home, NULL, 0) >= 0);
     CHECK_INT(count_of(await_text(home, "=one"), "HTTP/1.1 200"), 1);
@@ -468,6 +502,7 @@ int main(void) {
     RUN(a_handle_of_another_engine_is_refused);
     RUN(a_runner_that_crashed_answers_500_to_the_rest_of_its_batch);
     RUN(a_wake_and_an_octet_in_the_wakeup_descriptor_end_the_poll);
+    RUN(a_drain_that_finds_nothing_open_ends_the_poll);
     RUN(arguments_that_no_caller_should_pass_are_refused);
     RUN(constants_are_checked_and_come_before_listening);
     RUN(every_knob_takes_what_the_configuration_promises);

@@ -19,6 +19,7 @@ enum {
     CLOSERS = 8,
     CLOSE_ROUNDS = 100,
     RESPOND_ROUNDS = 2000,
+    WAKE_ROUNDS = 20000,
     STRESS_THREADS = 16,
     STRESS_ROUNDS = 8, /* more with TINYBEAM_STRESS_S, the seconds to go on */
     STRESS_STEPS = 300,
@@ -202,6 +203,65 @@ static void of_two_responses_at_once_the_wire_shows_one(void) {
     CHECK_INT(tb_engine_close(run.engine), TB_OK);
     tb_engine_free(run.engine);
     close(client);
+    free(batch);
+}
+
+/* Waking: an answer that is posted just when the holder goes to sleep. */
+
+static void *run_answerer(void *context) {
+    doubled *run = context;
+    uint8_t out[64];
+    uint64_t last = 0;
+    while (atomic_load(&run->round) == 0) {
+        const uint64_t handle = atomic_load(&run->handle);
+        if (handle != last) {
+            tb_engine_respond(run->engine, out, write_answer(out, handle, "yay"));
+            last = handle;
+        } else {
+            sched_yield();
+        }
+    }
+    return NULL;
+}
+
+static void *run_asker(void *context) {
+    doubled *run = context;
+    char got[1024];
+    const int client = connect_to((int32_t)atomic_load(&run->finished));
+    for (unsigned round = 0; round < WAKE_ROUNDS; round++) {
+        static const char text[] = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+        if (send(client, text, sizeof text - 1, MSG_NOSIGNAL) < 0 || recv(client, got, sizeof got, 0) <= 0) {
+            break;
+        }
+        atomic_fetch_add(&run->taken, 1);
+    }
+    close(client);
+    atomic_store(&run->round, 1);
+    tb_engine_wake(run->engine);
+    return NULL;
+}
+
+static void no_answer_is_slept_through(void) {
+    doubled run = {0};
+    pthread_t threads[2];
+    uint8_t *batch = malloc(CAPACITY);
+    uint64_t handle;
+    CHECK_INT(tb_engine_open(NULL, &run.engine), TB_OK);
+    atomic_store(&run.finished, (uint32_t)tb_engine_listen(run.engine, "127.0.0.1", 0, 16));
+    const uint32_t runner = (uint32_t)tb_runner_open(run.engine);
+    CHECK_INT(pthread_create(&threads[0], NULL, run_answerer, &run), 0);
+    CHECK_INT(pthread_create(&threads[1], NULL, run_asker, &run), 0);
+    while (atomic_load(&run.round) == 0) {
+        const int64_t status = tb_engine_poll(run.engine, runner, NULL, 0, batch, CAPACITY);
+        if (read_handles(batch, status, &handle, 1) == 1) {
+            atomic_store(&run.handle, handle);
+        }
+    }
+    pthread_join(threads[0], NULL);
+    pthread_join(threads[1], NULL);
+    CHECK_INT(atomic_load(&run.taken), WAKE_ROUNDS);
+    tb_engine_close(run.engine);
+    tb_engine_free(run.engine);
     free(batch);
 }
 
@@ -390,6 +450,7 @@ int main(void) {
     alarm(300 + (seconds == NULL ? 0 : (unsigned)atol(seconds))); /* a waiter that nobody wakes would wait for ever */
     RUN(of_eight_closers_exactly_one_closes_and_all_who_wait_are_woken);
     RUN(of_two_responses_at_once_the_wire_shows_one);
+    RUN(no_answer_is_slept_through);
     RUN(every_request_is_answered_once_while_the_scheduler_changes_hands);
     RUN(any_calls_in_any_order_leave_a_sound_engine);
     return check_end();

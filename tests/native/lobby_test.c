@@ -150,13 +150,47 @@ static void one_stand_by_too_many_retires_and_the_last_one_stays(void) {
         lobby_open(&lob);
     }
     waiter_open(&first, &lob, 1);
-    pthread_t *const threads[] = {&second.thread};
     second = (waiter){.lob = &lob, .runner = 2};
-    pthread_create(threads[0], NULL, waiter_run, &second);
+    pthread_create(&second.thread, NULL, waiter_run, &second);
     CHECK_INT(flags_of(waiter_close(&second)), TB_POLL_RETIRE);
     CHECK_INT(atomic_load(&lob.standbys), 1);
     lobby_shutdown(&lob);
     CHECK_INT(waiter_close(&first), TB_ESHUTDOWN);
+    lobby_deinit(&lob);
+}
+
+static void of_two_whose_time_is_up_together_one_stays(void) {
+    lobby lob;
+    waiter first, second;
+    open_lobby(&lob, 1);
+    for (unsigned i = 0; i < 4; i++) {
+        lobby_open(&lob);
+    }
+    waiter_open(&first, &lob, 1); /* the first waits without an end, until it is woken */
+    pthread_mutex_lock(&lob.lock);
+    second = (waiter){.lob = &lob, .runner = 2};
+    waiter third = {.lob = &lob, .runner = 3};
+    pthread_create(&second.thread, NULL, waiter_run, &second);
+    pthread_create(&third.thread, NULL, waiter_run, &third);
+    pthread_cond_signal(&lob.items[1].given_cond); /* from now on it has an end as well */
+    pthread_mutex_unlock(&lob.lock);
+    do {
+        sched_yield();
+        pthread_mutex_lock(&lob.lock);
+        const bool settled = lob.parked == 3 && atomic_load(&lob.standbys) <= 1;
+        pthread_mutex_unlock(&lob.lock);
+        if (settled) {
+            break;
+        }
+    } while (true);
+    lobby_shutdown(&lob);
+    const int64_t all[] = {waiter_close(&first), waiter_close(&second), waiter_close(&third)};
+    unsigned retired = 0;
+    for (unsigned i = 0; i < 3; i++) {
+        retired += flags_of(all[i]) == TB_POLL_RETIRE;
+    }
+    CHECK_INT(retired, 2);
+    CHECK_INT(atomic_load(&lob.standbys), 0);
     lobby_deinit(&lob);
 }
 
@@ -232,6 +266,7 @@ int main(void) {
     RUN(a_poll_clears_the_phase_also_when_it_is_one_on_stand_by);
     RUN(the_one_that_parked_last_is_woken_first);
     RUN(one_stand_by_too_many_retires_and_the_last_one_stays);
+    RUN(of_two_whose_time_is_up_together_one_stays);
     RUN(a_holder_that_leaves_hands_over_to_stand_by);
     RUN(after_the_only_runner_has_left_the_next_that_opens_or_polls_holds_the_scheduler);
     RUN(a_holder_that_leaves_between_a_runners_look_and_its_wait_leaves_it_the_scheduler);

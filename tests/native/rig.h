@@ -65,7 +65,9 @@ static inline rig *rig_open_with(const tb_config *config) {
     return made;
 }
 
-static inline rig *rig_open(void) { return rig_open_with(&rig_config); }
+static inline rig *rig_open(void) {
+    return rig_open_with(&rig_config);
+}
 
 static inline void rig_close(rig *self) {
     scheduler_deinit(&self->sched);
@@ -89,7 +91,9 @@ static inline int rig_connect(rig *self) {
     return fds[1];
 }
 
-static inline conn *rig_conn(rig *self) { return self->sched.room.conns; }
+static inline conn *rig_conn(rig *self) {
+    return self->sched.room.conns;
+}
 
 /* One poll, which serves what is ready and does not wait for more. Flags but for TB_POLL_SIGNAL, or a code. */
 static inline int32_t rig_poll(rig *self) {
@@ -112,7 +116,9 @@ static inline void rig_send_octets(int client, const void *octets, size_t len) {
     }
 }
 
-static inline void rig_send(int client, const char *text) { rig_send_octets(client, text, strlen(text)); }
+static inline void rig_send(int client, const char *text) {
+    rig_send_octets(client, text, strlen(text));
+}
 
 /* Appends what has come for this client by now to `got`. */
 static inline void rig_receive_more(rig *self, int client) {
@@ -167,7 +173,7 @@ static inline rig_record rig_record_at(const rig *self, uint32_t index) {
         uint32_t elements;
         CHECK(term_next_array(&reader, &elements) && elements == 8);
         CHECK(term_next_uint(&reader, &record.handle));
-        rig_octets *const parts[] = {&record.method, &record.path, &record.query, &record.fields,
+        rig_octets *const parts[] = {&record.method, &record.path,   &record.query, &record.fields,
                                      &record.peer,   &record.prefix, &record.body};
         for (size_t k = 0; k < sizeof parts / sizeof *parts; k++) {
             *parts[k] = rig_next_octets(&reader);
@@ -223,6 +229,8 @@ static inline void rig_add_constant(rig *self, const char *path, const char *bod
     CHECK_INT(constant_push(&self->sched.room.constants, &item, path, NULL, body), TB_OK);
 }
 
-static inline uint64_t rig_stat(stats_counter *counter) { return stats_of(counter); }
+static inline uint64_t rig_stat(stats_counter *counter) {
+    return stats_of(counter);
+}
 
 #endif

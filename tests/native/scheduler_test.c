@@ -5,12 +5,13 @@
 
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
 
-static void send_post(int client, const char *path, size_t body_len) {
+/* Sends a POST, but of its body only the first octets. */
+static void send_post(int client, const char *path, size_t body_len, size_t sent_len) {
     char head[128];
     snprintf(head, sizeof head, "POST %s HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n", path, body_len);
     uint8_t *body = calloc(1, body_len + 1);
     rig_send(client, head);
-    rig_send_octets(client, body, body_len);
+    rig_send_octets(client, body, sent_len);
     free(body);
 }
 
@@ -84,7 +85,7 @@ static void a_request_that_needs_a_larger_buffer_asks_for_it(void) {
     int client = rig_connect(bench);
     rig_send(client, GET("/before"));
     rig_serve(bench);
-    send_post(client, "/large", 100000);
+    send_post(client, "/large", 100000, 100000);
     int32_t verdict = 0;
     for (unsigned polls = 0; verdict == 0 && polls < 10; polls++) {
         verdict = rig_poll(bench);
@@ -103,43 +104,59 @@ static void a_request_that_needs_a_larger_buffer_asks_for_it(void) {
     rig_close(bench);
 }
 
+/* One turn of a runner that grows its buffer when it has to, and shrinks it after a small batch. */
+static void serve_as_runners_do(rig *bench) {
+    int32_t verdict = rig_poll(bench);
+    if (verdict == TB_EBUFFER) {
+        rig_resize(bench, atomic_load(&bench->sched.batch_bytes));
+        verdict = rig_poll(bench);
+    }
+    CHECK_INT(verdict, 0);
+    for (uint32_t i = 0; i < bench->bat.count; i++) {
+        const rig_record record = rig_record_at(bench, i);
+        rig_answer_octets(bench, record.handle, 200, record.path.at, record.path.len);
+    }
+    if (bench->bat.len < RIG_CAPACITY) {
+        rig_resize(bench, RIG_CAPACITY);
+    }
+}
+
 static void a_large_request_is_not_starved_by_small_ones_that_fit(void) {
-    rig *bench = rig_open();
-    int small[3];
-    for (unsigned i = 0; i < 3; i++) {
-        small[i] = rig_connect(bench);
+    for (uint32_t count_max = 1; count_max <= 64; count_max *= 4) {
+        for (unsigned many = 1; many <= 400; many += 399) { /* at each turn another, or all at once in a pipeline */
+            rig *bench = rig_open();
+            int small[3];
+            bench->count_max = count_max;
+            for (unsigned i = 0; i < 3; i++) {
+                small[i] = rig_connect(bench);
+                send_many(small[i], GET("/small"), many);
+            }
+            rig_serve(bench);
+            int large = rig_connect(bench);
+            send_post(large, "/large", 70000, 69999);
+            serve_as_runners_do(bench);
+            bool answered = false;
+            for (unsigned polls = 0; polls < 40 && !answered; polls++) {
+                for (unsigned i = 0; i < 3 && many == 1; i++) {
+                    rig_send(small[i], GET("/small"));
+                }
+                if (polls == 0) {
+                    rig_send(large, "."); /* the last octet, which comes behind small requests */
+                }
+                serve_as_runners_do(bench);
+                for (unsigned i = 0; i < 3; i++) {
+                    rig_receive(bench, small[i]);
+                }
+                answered = rig_count(rig_receive(bench, large), "HTTP/1.1 200") == 1;
+            }
+            CHECK(answered);
+            for (unsigned i = 0; i < 3; i++) {
+                close(small[i]);
+            }
+            close(large);
+            rig_close(bench);
+        }
     }
-    int large = rig_connect(bench);
-    send_post(large, "/large", 70000);
-    bool answered = false;
-    for (unsigned polls = 0; polls < 40 && !answered; polls++) {
-        for (unsigned i = 0; i < 3; i++) { /* as many busy clients do: always another request there */
-            rig_send(small[i], GET("/small"));
-        }
-        int32_t verdict = rig_poll(bench);
-        if (verdict == TB_EBUFFER) {
-            rig_resize(bench, atomic_load(&bench->sched.batch_bytes));
-            verdict = rig_poll(bench);
-        }
-        CHECK_INT(verdict, 0);
-        for (uint32_t i = 0; i < bench->bat.count; i++) {
-            const rig_record record = rig_record_at(bench, i);
-            rig_answer_octets(bench, record.handle, 200, record.path.at, record.path.len);
-        }
-        if (bench->bat.len < RIG_CAPACITY) { /* as the runner does: one large body must not cost its memory for ever */
-            rig_resize(bench, RIG_CAPACITY);
-        }
-        for (unsigned i = 0; i < 3; i++) {
-            rig_receive(bench, small[i]);
-        }
-        answered = rig_count(rig_receive(bench, large), "HTTP/1.1 200") == 1;
-    }
-    CHECK(answered);
-    for (unsigned i = 0; i < 3; i++) {
-        close(small[i]);
-    }
-    close(large);
-    rig_close(bench);
 }
 
 static void requests_wait_while_the_handle_table_is_full(void) {
@@ -303,8 +320,10 @@ static void of_answers_that_break_off_those_before_the_break_are_taken(void) {
         out[0] = 0x92; /* says two, and the second one is a number */
         *at++ = 7;
         const size_t len = (size_t)(at - out);
-        CHECK_INT(posted ? scheduler_post(&bench->sched, out, len) : scheduler_spend(&bench->sched, out, len), TB_ETERM);
-        CHECK_INT(posted ? scheduler_post(&bench->sched, "\xc0", 1) : scheduler_spend(&bench->sched, "\xc0", 1), TB_ETERM);
+        CHECK_INT(posted ? scheduler_post(&bench->sched, out, len) : scheduler_spend(&bench->sched, out, len),
+                  TB_ETERM);
+        CHECK_INT(posted ? scheduler_post(&bench->sched, "\xc0", 1) : scheduler_spend(&bench->sched, "\xc0", 1),
+                  TB_ETERM);
         rig_answer(bench, bench->handles[1], "of b");
         rig_poll(bench);
         CHECK(rig_in_order(rig_receive(bench, client), "of a", "of b"));

@@ -2,7 +2,7 @@
 
 # The hazards of a C engine behind ctypes, and their tests; those without a file are in this one.
 #
-#  1 use after respond             test_handles_in_any_order_answer_their_own_request_and_once; handle_test.c (1e5 orders)
+#  1 use after respond             test_handles_in_any_order_answer_their_own_request_and_once; handle_test.c (1e5)
 #  2 double respond                test_two_threads_with_one_handle_give_the_client_one_response;
 #                                  handle_threads_test.c (1e5 rounds), engine_threads_test.c (on the wire)
 #  3 the client left first         tests/server/test_engine.py (reset), engine_test.c, conn_test.c
@@ -13,7 +13,7 @@
 #  8 nobody answers                test_a_handler_that_fails_in_any_way_is_answered, test_a_runner_that_forfeits_...
 #  9 finalisers on any thread      test_a_garbage_collection_at_every_step_disturbs_nothing
 # 10 callback is collected         tests/test_house.py (there is no callback)
-# 11 exit with requests in flight  test_the_process_ends_with_its_own_exit_code
+# 11 exit with requests in flight  test_the_process_ends_with_its_own_exit_code (TINYBEAM_STRESS_EXITS=500 for all)
 # 12 GIL deadlock                  tests/test_house.py (no PyDLL), test_sixteen_threads_call_at_once,
 #                                  engine_threads_test.c
 # 13 poll cannot be interrupted    test_a_sigint_ends_a_poll_on_the_main_thread
@@ -23,16 +23,16 @@
 #                                  engine_test.c, conn_test.c, acceptor_test.c
 # 24 shutdown races                engine_threads_test.c (TINYBEAM_STRESS_S goes on for so many seconds)
 # 25 free while inside             engine_threads_test.c (eight closers), test_a_close_while_others_call_is_one_close
-# 26 thread leak                   test_starting_and_stopping_leaves_nothing_behind (TINYBEAM_STRESS_CYCLES=1000 for all)
+# 26 thread leak                   test_starting_and_stopping_leaves_nothing_behind
 
 from __future__ import annotations
 
 import contextlib
 import gc
-import logging
 import multiprocessing
 import os
 import random
+import shutil
 import signal
 import socket
 import subprocess
@@ -54,7 +54,7 @@ from tinybeam.server import RunningServer, serve
 from tinybeam.server.engine import Engine
 
 EXIT_RUNS = int(os.environ.get("TINYBEAM_STRESS_EXITS", "50"))
-CYCLES = int(os.environ.get("TINYBEAM_STRESS_CYCLES", "200"))
+CYCLES = int(os.environ.get("TINYBEAM_STRESS_CYCLES", "1000"))
 # A sixteenth of the 1e5 calls that the hazard asks for: the same races in a tenth of a minute.
 CALLS_EACH = int(os.environ.get("TINYBEAM_STRESS_CALLS", "6250"))
 FORKS = int(os.environ.get("TINYBEAM_STRESS_FORKS", "100"))
@@ -321,7 +321,8 @@ def quick(request):
 running = serve(router, Config(port=0, threads=4))
 clients = [socket.create_connection(("127.0.0.1", running.port)) for _ in range(8)]
 for client in clients:
-    client.sendall(b"GET /blocks HTTP/1.1\\r\\nHost: t\\r\\n\\r\\n" + b"GET /quick HTTP/1.1\\r\\nHost: t\\r\\n\\r\\n" * 8)
+    client.sendall(b"GET /blocks HTTP/1.1\\r\\nHost: t\\r\\n\\r\\n")
+    client.sendall(b"GET /quick HTTP/1.1\\r\\nHost: t\\r\\n\\r\\n" * 8)
 for _ in range(4):
     inside.acquire()
 
@@ -601,11 +602,11 @@ def test_a_multiprocessing_child_that_forks_can_work_and_end(load: Load) -> None
 
 
 def test_a_program_that_is_started_sees_no_descriptor_of_the_server(load: Load) -> None:
-    script = "import os; print(*(os.readlink(f'/proc/self/fd/{n}') for n in os.listdir('/proc/self/fd') if os.path.exists(f'/proc/self/fd/{n}')))"
+    ls = shutil.which("ls")
+    assert ls is not None
     for _ in range(10):
-        started = subprocess.run(
-            [sys.executable, "-S", "-c", script], capture_output=True, text=True, check=True, close_fds=False
-        )
+        command = [ls, "-l", "/proc/self/fd"]
+        started = subprocess.run(command, capture_output=True, text=True, check=True, close_fds=False)
         assert "eventpoll" not in started.stdout
         assert "eventfd" not in started.stdout
         assert "socket:" not in started.stdout
@@ -634,11 +635,10 @@ def start_ask_and_stop() -> None:
 
 
 def test_starting_and_stopping_leaves_nothing_behind(until: Callable[[Callable[[], object]], None]) -> None:
-    logging.getLogger("pykka").setLevel(logging.ERROR)
     for _ in range(20):  # what is allocated once and kept
         start_ask_and_stop()
     gc.collect()
-    until(lambda: len(os.listdir("/proc/self/task")) == threading.active_count())
+    until(lambda: not [thread for thread in threading.enumerate() if thread.name.startswith("tinybeam")])
     before, resident = footprint(), resident_bytes()
     for _ in range(CYCLES):
         start_ask_and_stop()
