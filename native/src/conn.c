@@ -108,22 +108,6 @@ void conn_bury(conn_room *room) {
     room->dead = kept;
 }
 
-void conn_wait(conn_room *room, conn *con, bool next) {
-    if (con->waiting) {
-        return;
-    }
-    con->waiting = true;
-    con->waiting_next = next ? room->waiting : NULL;
-    if (next || room->waiting == NULL) {
-        room->waiting = con;
-    } else {
-        room->waiting_last->waiting_next = con;
-    }
-    if (con->waiting_next == NULL) {
-        room->waiting_last = con;
-    }
-}
-
 /* Whether there is any use in reading now: not while answers cannot be written, nor while what was read has to wait. */
 static bool conn_may_read(const conn *con) {
     return !con->eof && !con->closing && !con->waiting && con->refusal == 0 && con->sink.pending.len == 0 &&
@@ -154,7 +138,7 @@ static void conn_read(conn_room *room, conn *con) {
         bool full = !batch_open(&room->batch);
         if (full || i == CONN_READS_MAX) {
             room->eager = room->eager || !full;
-            conn_wait(room, con, false);
+            room_wait(room, con, false);
             return;
         }
         ssize_t n = conn_receive(room, con);
@@ -249,7 +233,7 @@ void conn_settle_touched(conn_room *room) {
         room->touched = con->touched_next;
         con->touched = false;
         if (!con->dead && (conn_may_resume(con) || (con->readable && conn_may_read(con)))) {
-            conn_wait(room, con, false); /* behind those that wait already: to pipeline is no way to be first */
+            room_wait(room, con, false); /* behind those that wait already: to pipeline is no way to be first */
         }
         conn_settle(room, con);
     }
@@ -260,11 +244,7 @@ void conn_resume_waiting(conn_room *room) {
     const conn *done = NULL;
     room->eager = false;
     while (done != last && batch_open(&room->batch)) {
-        conn *con = room->waiting;
-        room->waiting = con->waiting_next;
-        room->waiting_last = room->waiting == NULL ? NULL : room->waiting_last;
-        con->waiting = false;
-        con->waiting_next = NULL;
+        conn *con = room_take_waiting(room);
         conn_settle(room, con); /* which may put it back */
         done = con;
     }

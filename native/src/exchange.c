@@ -37,7 +37,7 @@ bool exchange_open(conn_room *room, conn *con, exchange_kind kind, uint64_t *han
 }
 
 static response_connection exchange_connection(const conn_room *room, const conn *con, exchange_kind kind) {
-    bool last = con->in_flight <= 1 && con->in.len == 0;
+    bool last = con->in_flight <= 1 && con->in.len == 0 && con->request == NULL;
     if (!kind.keep_alive || (room->draining && last)) {
         return RESPONSE_CLOSE;
     }
@@ -77,8 +77,9 @@ static void exchange_keep(conn_room *room, conn *con, exchange *ex, response res
     res.connection = !kind.keep_alive ? RESPONSE_CLOSE : kind.http10 ? RESPONSE_KEEP_ALIVE : RESPONSE_PERSIST;
     size_t body_len = exchange_body_len(kind, &res);
     ex->answer = malloc(response_head_max(&res) + body_len);
+    ex->ready = true;
     if (ex->answer == NULL) {
-        con->sink.broken = true;
+        con->sink.broken = true; /* nothing more is written, and closing frees the slot, since it is ready */
         return;
     }
     uint8_t *end = response_write_head(ex->answer, &room->clock, &res);
@@ -86,7 +87,6 @@ static void exchange_keep(conn_room *room, conn *con, exchange *ex, response res
         memcpy(end, body, body_len);
     }
     ex->answer_len = (size_t)(end - ex->answer) + body_len;
-    ex->ready = true;
 }
 
 static void exchange_pop(conn_room *room, conn *con) {
@@ -134,11 +134,7 @@ void exchange_answer(conn_room *room, uint32_t slot, const answer *ans) {
         .fields_len = ans->fields_len,
         .body_len = ans->body_len,
     };
-    if (!con->touched) {
-        con->touched = true;
-        con->touched_next = room->touched;
-        room->touched = con;
-    }
+    room_touch(room, con);
     if (con->first != slot) {
         exchange_keep(room, con, ex, res, ans->body);
         return;

@@ -7,7 +7,7 @@
 #ifndef TINYBEAM_EXCHANGE_H
 #define TINYBEAM_EXCHANGE_H
 
-#include "conn.h"
+#include "room.h"
 
 typedef struct exchange_kind {
     bool head;

@@ -220,7 +220,7 @@ static size_t intake_consume(conn_room *room, conn *con, const uint8_t *octets, 
     }
     if (step == INTAKE_ROOM) {
         /* The one that needs a larger batch is the first to get it. */
-        conn_wait(room, con, open && room->batch.needed > 0);
+        room_wait(room, con, open && room->batch.needed > 0);
     }
     if (con->closing || con->refusal != 0) {
         con->lingered += at < len; /* something came after the last request: see conn_end */

@@ -7,7 +7,7 @@
 #ifndef TINYBEAM_INTAKE_H
 #define TINYBEAM_INTAKE_H
 
-#include "conn.h"
+#include "room.h"
 
 /* New octets: parses what can be parsed now and keeps the rest. */
 void intake_push(conn_room *room, conn *con, const uint8_t *octets, size_t len);
