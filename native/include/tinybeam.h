@@ -117,7 +117,8 @@ TB_EXPORT int32_t tb_engine_after_fork(tb_engine *engine);
 /* In a forked child: closes the child's copies of the descriptors with plain close and marks the engine TB_EFORKED. */
 TB_EXPORT int32_t tb_engine_abandon(tb_engine *engine);
 
-/* Listens on every address that host resolves to. Returns the port (the one chosen, where port was 0), or a code. */
+/* Listens on every address that host resolves to. Returns the port (the one chosen, where port was 0), or a code. Like
+ * the next two, it is for the one thread that sets the engine up, before the first poll. */
 TB_EXPORT int32_t tb_engine_listen(tb_engine *engine, const char *host, uint16_t port, uint32_t backlog);
 /* Listens on a unix socket; a dead socket file in the way is removed, a live one or another file is an error. */
 TB_EXPORT int32_t tb_engine_listen_unix(tb_engine *engine, const char *path, uint32_t backlog);

@@ -255,6 +255,31 @@ static void draining_closes_idle_connections_and_finishes_the_others(void) {
     rig_close(bench);
 }
 
+static void draining_does_not_cut_off_a_request_whose_body_is_still_arriving(void) {
+    rig *bench = rig_open();
+    int client = rig_connect(bench);
+    /* Two safe requests, so that the second one's body is read while the first is unanswered. */
+    rig_send(client, "GET /one HTTP/1.1\r\nHost: a\r\n\r\nGET /two HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhe");
+    rig_poll(bench);
+    CHECK_INT(bench->bat.count, 1);
+    uint64_t one = rig_record_at(bench, 0).handle;
+    atomic_store(&bench->sched.drain_due, true);
+    rig_poll(bench);
+    rig_answer(bench, one, "=one");
+    rig_poll(bench);
+    rig_send(client, "llo");
+    rig_poll(bench);
+    CHECK_INT(bench->bat.count, 1);
+    rig_answer(bench, rig_record_at(bench, 0).handle, "=two");
+    CHECK_INT(rig_poll(bench), TB_POLL_DRAINED);
+    const char *got = rig_receive(bench, client);
+    CHECK_INT(rig_count(got, "HTTP/1.1 200"), 2);
+    CHECK_INT(rig_count(got, "Connection: close"), 1);
+    CHECK(bench->eof);
+    close(client);
+    rig_close(bench);
+}
+
 static void draining_an_idle_scheduler_is_done_at_once(void) {
     rig *bench = rig_open();
     atomic_store(&bench->sched.drain_due, true);
@@ -384,6 +409,7 @@ int main(void) {
     RUN(requests_wait_while_the_handle_table_is_full);
     RUN(a_short_write_goes_on_when_the_client_reads_and_what_follows_keeps_its_place);
     RUN(draining_closes_idle_connections_and_finishes_the_others);
+    RUN(draining_does_not_cut_off_a_request_whose_body_is_still_arriving);
     RUN(draining_an_idle_scheduler_is_done_at_once);
     RUN(a_wake_is_told_once_and_with_every_flag_that_was_set);
     RUN(wakes_without_end_do_not_keep_the_sockets_waiting);
