@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import socket
 import struct
@@ -445,3 +446,12 @@ def test_a_grandchild_keeps_the_descriptors_that_its_parent_has_opened_since(rig
         in_child(lambda: [os.fstat(fd) for fd in own])
 
     in_child(work)
+
+
+@pytest.mark.parametrize("knob", native.KNOBS)
+def test_the_engine_takes_both_ends_of_a_knob_s_range(knob: str) -> None:
+    [field] = [field for field in dataclasses.fields(Config) if field.name == knob]
+    for end in field.metadata["range"]:
+        engine = Engine(Config(**{knob: end}))
+        assert engine.stats()["connections_open"] == 0
+        engine.close()
