@@ -1,9 +1,11 @@
-"""Builds the C unit tests: each *_test.c with the whole of native/src, instrumented by a sanitizer where there is one.
+"""Builds the C unit tests, and makes what the tests of hazards share: an engine that has no server, and an echo.
 
-Owns: the build flags of the C unit tests, the folder build/native-tests, and what TINYBEAM_SANITIZE means.
+Owns: the build flags of the C unit tests, the folder build/native-tests, what TINYBEAM_SANITIZE means, and EngineRig.
 Knows: that a *_test.c has a main of its own, and that one named *_threads_test.c is for ThreadSanitizer too.
 Never: takes a file for current by its date: its name in the build folder is the hash of all that it was made of.
 """
+
+from __future__ import annotations
 
 import concurrent.futures
 import dataclasses
@@ -11,11 +13,28 @@ import functools
 import hashlib
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
+
+from tinybeam import Request, Router
+from tinybeam.config import Config
+from tinybeam.server import RunningServer
+from tinybeam.server.engine import Engine
+
+if TYPE_CHECKING:
+    from tests.conftest import RawConn
+
+    Connect = Callable[[str], RawConn]
+    EchoApp = Callable[[], Router]
+    ReceiveBodies = Callable[[socket.socket, int], list[bytes]]
+    Serving = Callable[..., RunningServer]
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build" / "native-tests"
@@ -136,3 +155,97 @@ def make(path: Path, arguments: list[str]) -> None:
 def digest(*parts: bytes) -> str:
     """A short name for these octets."""
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
+
+
+# What the tests of hazards share.
+
+PATIENCE_S = 30
+LENGTH_MASK = 0xFFFF_FFFF
+decode = msgspec.msgpack.Decoder(list[Request]).decode
+
+
+class EngineRig:
+    """An engine that listens, one port of it, and its clients."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.engine = Engine(Config(**settings))
+        self.address = ("127.0.0.1", self.engine.listen("127.0.0.1", 0, 64))
+        self.port = self.engine.open_port()
+        self.clients: list[socket.socket] = []
+
+    def connect(self) -> socket.socket:
+        self.clients.append(socket.create_connection(self.address, PATIENCE_S))
+        return self.clients[-1]
+
+    def requests(self, count: int) -> list[Request]:
+        """Polls until so many requests have come."""
+        found: list[Request] = []
+        while len(found) < count:
+            if length := self.port.poll(b"") & LENGTH_MASK:
+                found += decode(self.port.view[:length])
+        return found
+
+    def flush(self) -> None:
+        self.engine.wake()
+        self.port.poll(b"")
+
+    def close(self) -> None:
+        for client in self.clients:
+            client.close()
+        self.engine.close()
+
+
+@pytest.fixture
+def rigs() -> Iterator[Callable[..., EngineRig]]:
+    """Makes rigs with the settings that are given; they close when the test ends."""
+    made: list[EngineRig] = []
+
+    def make(**settings: Any) -> EngineRig:
+        made.append(EngineRig(**settings))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def rig(rigs: Callable[..., EngineRig]) -> EngineRig:
+    return rigs()
+
+
+def bodies_from(client: socket.socket, count: int) -> list[bytes]:
+    """The bodies of so many responses."""
+    octets, bodies = b"", []
+    while len(bodies) < count:
+        head, separator, rest = octets.partition(b"\r\n\r\n")
+        length = int(head.partition(b"Content-Length: ")[2].split(b"\r\n")[0]) if separator else 0
+        if not separator or len(rest) < length:
+            more = client.recv(65536)
+            assert more, f"the connection ended after {octets!r}"
+            octets += more
+            continue
+        bodies.append(rest[:length])
+        octets = rest[length:]
+    assert octets == b""
+    return bodies
+
+
+@pytest.fixture
+def receive_bodies() -> Callable[[socket.socket, int], list[bytes]]:
+    return bodies_from
+
+
+def make_echo_app() -> Router:
+    router = Router()
+
+    @router.get("/echo/{what}")
+    def echo(request: Request, what: str) -> str:
+        return what
+
+    return router
+
+
+@pytest.fixture
+def echo_app() -> Callable[[], Router]:
+    return make_echo_app

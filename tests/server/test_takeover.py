@@ -12,19 +12,15 @@ import signal
 import socket
 import struct
 import threading
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tinybeam import Request, Router
-from tinybeam.server import RunningServer
 
 if TYPE_CHECKING:
-    from tests.conftest import Gate, RawConn
-
-    Serving = Callable[..., RunningServer]
-    Connect = Callable[[str], RawConn]
+    from tests.conftest import Gate
+    from tests.server.conftest import Connect, Gates, Served, Serving, Until, WaitingApp
 
 pytestmark = pytest.mark.usefixtures("no_faults")
 
@@ -126,7 +122,7 @@ def test_others_are_answered_while_a_handler_blocks(kind: type[Block], serving: 
 
 
 def test_the_rest_of_a_batch_runs_while_one_of_its_handlers_blocks(
-    gate: Gate, gates: Callable[[], Gate], serving: Serving, connect: Connect
+    gate: Gate, gates: Gates, serving: Serving, connect: Connect
 ) -> None:
     """The handler that blocks is in the middle of one connection's pipeline, so all are in one batch."""
     router = Router()
@@ -152,22 +148,14 @@ def test_the_rest_of_a_batch_runs_while_one_of_its_handlers_blocks(
 
 
 def test_answers_that_were_ready_are_sent_while_a_later_handler_of_the_batch_blocks(
-    gate: Gate, serving: Serving, connect: Connect
+    gate: Gate, serving: Serving, connect: Connect, waiting_app: WaitingApp
 ) -> None:
-    router = Router()
-    router.get("/")(pong)
-
-    @router.get("/blocked")
-    def blocked(request: Request) -> str:
-        gate.wait()
-        return "freed"
-
-    conn = connect(serving(router).url)
-    conn.send(b"GET / HTTP/1.1\r\nHost: t\r\n\r\nGET /blocked HTTP/1.1\r\nHost: t\r\n\r\n")
+    conn = connect(serving(waiting_app(gate)).url)
+    conn.send(b"GET / HTTP/1.1\r\nHost: t\r\n\r\nGET /wait HTTP/1.1\r\nHost: t\r\n\r\n")
     gate.reached()
     assert conn.reply().body == b"pong"
     gate.open()
-    assert conn.reply().body == b"freed"
+    assert conn.reply().body == b"done"
 
 
 @pytest.mark.parametrize("routes", [2, 20, 60])
@@ -196,25 +184,19 @@ def test_as_many_routes_may_block_at_once_as_there_may_be_threads(
     assert [conn.reply().body for conn in slow] == [b"freed"] * routes
 
 
-def test_many_requests_of_one_route_block_at_once(gate: Gate, serving: Serving, connect: Connect) -> None:
-    router = Router()
-    router.get("/")(pong)
-
-    @router.get("/blocked")
-    def blocked(request: Request) -> str:
-        gate.wait()
-        return "freed"
-
-    running = serving(router)
+def test_many_requests_of_one_route_block_at_once(
+    gate: Gate, serving: Serving, connect: Connect, waiting_app: WaitingApp
+) -> None:
+    running = serving(waiting_app(gate))
     slow = [connect(running.url) for _ in range(64)]
     for conn in slow:
-        conn.get("/blocked")
+        conn.get("/wait")
     gate.reached(64)
     quick = connect(running.url)
     quick.get("/")
     assert quick.reply().body == b"pong"
     gate.open()
-    assert [conn.reply().body for conn in slow] == [b"freed"] * 64
+    assert [conn.reply().body for conn in slow] == [b"done"] * 64
 
 
 def test_a_guard_may_block_too(gate: Gate, serving: Serving, connect: Connect) -> None:
@@ -240,7 +222,7 @@ def test_a_guard_may_block_too(gate: Gate, serving: Serving, connect: Connect) -
 
 
 def test_a_guard_that_blocks_is_no_evidence_against_the_route_that_ran_before_it(
-    gates: Callable[[], Gate], serving: Serving, connect: Connect
+    gates: Gates, serving: Serving, connect: Connect
 ) -> None:
     """Else the quick route would run in the pool at last."""
     router = Router()
@@ -292,55 +274,34 @@ def test_a_handler_may_request_its_own_server(serving: Serving, connect: Connect
 
 
 def test_a_handler_that_blocks_while_the_access_log_is_on_is_logged_once(
-    gate: Gate, serving: Serving, connect: Connect, caplog: pytest.LogCaptureFixture
+    gate: Gate, serving: Serving, connect: Connect, waiting_app: WaitingApp, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Its successor takes the answers before it; the line must be of its own answer, and no fault."""
     caplog.set_level(logging.INFO, "tinybeam.access")
-    router = Router()
-    router.get("/")(pong)
-
-    @router.get("/blocked")
-    def blocked(request: Request) -> str:
-        gate.wait()
-        return "freed"
-
-    conn = connect(serving(router, access_log=True).url)
-    conn.send(b"GET / HTTP/1.1\r\nHost: t\r\n\r\nGET /blocked HTTP/1.1\r\nHost: t\r\n\r\n")
+    conn = connect(serving(waiting_app(gate), access_log=True).url)
+    conn.send(b"GET / HTTP/1.1\r\nHost: t\r\n\r\nGET /wait HTTP/1.1\r\nHost: t\r\n\r\n")
     gate.reached()
     assert conn.reply().body == b"pong"
     gate.open()
-    assert conn.reply().body == b"freed"
+    assert conn.reply().body == b"done"
     lines = [record.getMessage() for record in caplog.records if record.name == "tinybeam.access"]
-    assert sorted(line.split('"')[1] for line in lines) == ["GET /", "GET /blocked"]
+    assert sorted(line.split('"')[1] for line in lines) == ["GET /", "GET /wait"]
 
 
 def test_a_client_that_leaves_a_blocked_handler_harms_nobody(
-    gate: Gate, serving: Serving, connect: Connect, until: Callable[[Callable[[], object]], None]
+    gate: Gate, serving: Serving, connect: Connect, waiting_app: WaitingApp, served: Served, until: Until
 ) -> None:
-    router = Router()
-    router.get("/")(pong)
-
-    @router.get("/blocked")
-    def blocked(request: Request) -> str:
-        gate.wait()
-        return "freed"
-
-    running = serving(router)
+    running = serving(waiting_app(gate))
     slow, quick = connect(running.url), connect(running.url)
-    slow.get("/blocked")
+    slow.get("/wait")
     gate.reached()
-    assert quick_ping(quick) == b"pong"
+    assert served(quick) == b"pong"
     slow.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset, not a farewell
     slow.close()
     until(lambda: running.stats()["connections_open"] == 1)
     gate.open()
     until(lambda: running.stats()["answers_late"] == 1)
-    assert quick_ping(quick) == b"pong"
-
-
-def quick_ping(conn: RawConn) -> bytes:
-    conn.get("/")
-    return conn.reply().body
+    assert served(quick) == b"pong"
 
 
 @pytest.mark.parametrize("busy", [2, 3], ids=["all but one", "all"])

@@ -1,0 +1,70 @@
+"""The copy of an engine in a forked child."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from tinybeam import native
+from tinybeam.http import KIND_TEXT
+
+if TYPE_CHECKING:
+    from tests.server.conftest import CodeOf, Rig
+
+encode = msgspec.msgpack.encode
+
+
+def in_child(work: Callable[[], object]) -> None:
+    """Runs this in a forked child; what it raises there fails the test here."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            work()
+        except BaseException as error:  # noqa: BLE001
+            os.write(2, f"in the child: {error!r}\n".encode())
+            os._exit(1)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+def test_every_call_on_a_forked_copy_says_so_and_the_parent_goes_on(rig: Rig, code_of: CodeOf) -> None:
+    rig.post("/", b"x")
+    (request,) = rig.requests()
+    answers = encode([(request.handle, KIND_TEXT, "yay")])
+
+    def work() -> None:
+        assert [code_of(call) for call in rig.calls()] == [native.EFORKED] * 8
+        assert rig.engine.respond(answers) == native.EFORKED
+        assert rig.engine.close() is False
+        rig.engine.wake()
+
+    in_child(work)
+    rig.flush(answers)
+    assert rig.reply() == (200, b"yay")
+
+
+def test_a_child_can_open_an_engine_of_its_own(rig: Rig, rig_class: type[Rig]) -> None:
+    def work() -> None:
+        own = rig_class()
+        own.post("/", b"x")
+        (request,) = own.requests()
+        own.flush(encode([(request.handle, KIND_TEXT, "child")]))
+        assert own.reply() == (200, b"child")
+        own.close()
+
+    in_child(work)
+
+
+def test_a_grandchild_keeps_the_descriptors_that_its_parent_has_opened_since(rig: Rig) -> None:
+    rig.post("/", b"x")
+    rig.requests()
+
+    def work() -> None:
+        # They get the numbers that letting go of the engine has made free.
+        own = [os.open(os.devnull, os.O_RDONLY) for _ in range(8)]
+        in_child(lambda: [os.fstat(fd) for fd in own])
+
+    in_child(work)

@@ -1,0 +1,58 @@
+"""What the faults of its runners cost a live server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tinybeam import Request
+from tinybeam.server import runner
+from tinybeam.server.scheduler import FAULTS_MAX
+
+if TYPE_CHECKING:
+    from tests.server.conftest import Connect, MakeWitness
+
+RUNNER = "tinybeam-runner"
+
+
+def fault_times(monkeypatch: pytest.MonkeyPatch, times: int) -> None:
+    """The next batches cannot be decoded."""
+    decode = runner._decode
+    left = [None] * times
+
+    def faulty(view: memoryview) -> list[Request]:
+        if left:
+            left.pop()
+            raise MemoryError("scripted")
+        return decode(view)
+
+    monkeypatch.setattr(runner, "_decode", faulty)
+
+
+def test_a_fault_costs_its_batch_a_500_each_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, make_witness: MakeWitness
+) -> None:
+    witness = make_witness()
+    fault_times(monkeypatch, 1)
+    witness.conn.send(b"GET /suspect HTTP/1.1\r\nHost: t\r\n\r\n" * 3)
+    assert [witness.conn.reply().status for _ in range(3)] == [500, 500, 500]
+    assert witness.run() == RUNNER
+    assert "runner 0 faulted" in caplog.text
+    assert "MemoryError: scripted" in caplog.text
+
+
+def test_a_server_that_faults_again_and_again_stops_and_says_so(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, make_witness: MakeWitness
+) -> None:
+    witness = make_witness()
+    fault_times(monkeypatch, 100)
+    for _ in range(FAULTS_MAX):
+        witness.conn.get("/suspect")
+        assert witness.conn.reply().status == 500
+    witness.conn.get("/suspect")
+    witness.running.wait()
+    assert "the server gives up" in caplog.text
+    assert not witness.running.ref.is_alive()
+    with pytest.raises(ConnectionRefusedError):
+        connect(witness.running.url)
