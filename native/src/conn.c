@@ -222,10 +222,6 @@ void conn_on_event(conn_room *room, conn *con, uint32_t events) {
     conn_settle(room, con);
 }
 
-void conn_answer(conn_room *room, uint32_t slot, const answer *ans) {
-    exchange_answer(room, slot, ans);
-}
-
 void conn_settle_touched(conn_room *room) {
     output_flush(&room->out);
     while (room->touched != NULL) {

@@ -10,7 +10,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "answer.h"
 #include "room.h"
 
 /* Takes over an accepted descriptor. False when memory is out; the descriptor is then closed. */
@@ -21,8 +20,6 @@ void conn_close(conn_room *room, conn *con);
 void conn_bury(conn_room *room);
 
 void conn_on_event(conn_room *room, conn *con, uint32_t events);
-/* Spends a slot that was taken: its answer goes to the wire, or waits for its turn. */
-void conn_answer(conn_room *room, uint32_t slot, const answer *ans);
 /* Brings every connection that was answered to rest: it waits for its turn to go on, closes, or is idle. */
 void conn_settle_touched(conn_room *room);
 /* Lets those that wait go on, in turns, as long as there is room in the batch. */

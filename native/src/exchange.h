@@ -7,6 +7,7 @@
 #ifndef TINYBEAM_EXCHANGE_H
 #define TINYBEAM_EXCHANGE_H
 
+#include "answer.h"
 #include "room.h"
 
 typedef struct exchange_kind {
@@ -22,7 +23,7 @@ bool exchange_open(conn_room *room, conn *con, exchange_kind kind, uint64_t *han
 bool exchange_open_ready(conn_room *room, conn *con, exchange_kind kind, const response *res, const uint8_t *body);
 /* Writes a response to the wire now; the caller has seen to it that it is its turn. */
 void exchange_write(conn_room *room, conn *con, exchange_kind kind, response res, const uint8_t *body);
-/* Spends a taken slot. */
+/* Spends a slot that was taken: its answer goes to the wire, or waits for its turn. */
 void exchange_answer(conn_room *room, uint32_t slot, const answer *ans);
 /* The client has left: every exchange of the connection is told. */
 void exchange_on_disconnect(conn_room *room, conn *con);

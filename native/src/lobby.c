@@ -178,20 +178,25 @@ void lobby_release(lobby *lob, uint32_t runner) {
     }
 }
 
+struct timespec lobby_after(uint64_t ms) {
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += (time_t)(ms / 1000);
+    until.tv_nsec += (long)(ms % 1000) * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    return until;
+}
+
 /* Waits for the condition, at most idle_ms if there are others on stand-by. False when it has waited long enough. */
 static bool lobby_park(lobby *lob, lobby_runner *item) {
     if (atomic_load(&lob->standbys) <= 1) {
         pthread_cond_wait(&item->given_cond, &lob->lock);
         return true;
     }
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += (time_t)(lob->idle_ms / 1000);
-    until.tv_nsec += (long)(lob->idle_ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
+    struct timespec until = lobby_after(lob->idle_ms);
     return pthread_cond_timedwait(&item->given_cond, &lob->lock, &until) != ETIMEDOUT;
 }
 

@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 enum { LOBBY_RUNNERS_MAX = 2048 };
 
@@ -56,6 +57,8 @@ int64_t lobby_wait(lobby *lob, uint32_t runner);
 bool lobby_on_tick(lobby *lob, uint64_t seen);
 /* Whether the holder is polling. */
 bool lobby_polling(const lobby *lob);
+/* When the monotonic clock will be this much later: what a timed wait on one of the conditions takes. */
+struct timespec lobby_after(uint64_t ms);
 /* Wakes everybody for good. */
 void lobby_shutdown(lobby *lob);
 

@@ -18,14 +18,7 @@ enum {
 
 /* Waits a tick, or until shutdown. */
 static void monitor_tick(lobby *lob, uint64_t ms) {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += (time_t)(ms / 1000);
-    until.tv_nsec += (long)(ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
+    struct timespec until = lobby_after(ms);
     pthread_mutex_lock(&lob->lock);
     if (!atomic_load(&lob->closing)) {
         pthread_cond_timedwait(&lob->monitor_cond, &lob->lock, &until);

@@ -17,6 +17,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "exchange.h"
+
 enum {
     SCHEDULER_EVENTS = 64,
     SCHEDULER_READ = 64 * 1024,
@@ -173,7 +175,7 @@ int32_t scheduler_spend(scheduler *sched, const void *answers, size_t len) {
             scheduler_count_refusal(sched, code);
         }
         if (code == TB_OK || code == TB_EDISCONNECTED) {
-            conn_answer(&sched->room, slot, &ans);
+            exchange_answer(&sched->room, slot, &ans);
         }
     }
     return TB_OK;
@@ -223,7 +225,7 @@ int32_t scheduler_post(scheduler *sched, const void *answers, size_t len) {
 static void scheduler_take_posts(scheduler *sched) {
     for (post *item = post_take(&sched->posts); item != NULL;) {
         post *next = item->next;
-        conn_answer(&sched->room, item->slot, &item->ans);
+        exchange_answer(&sched->room, item->slot, &item->ans);
         post_close(item);
         item = next;
     }

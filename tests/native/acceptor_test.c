@@ -10,15 +10,8 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include "loopback.h"
 #include "rig.h"
-
-static int connect_to(int32_t port) {
-    const struct sockaddr_in name = {
-        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    CHECK_INT(connect(fd, (const struct sockaddr *)&name, sizeof name), 0);
-    return fd;
-}
 
 static int unix_socket(const char *path, bool listening, int backlog) {
     struct sockaddr_un name = {.sun_family = AF_UNIX};

@@ -1,130 +1,9 @@
-/* The exported calls, by one caller: the round trip, every argument no caller should pass, closing and forking. */
-#include <arpa/inet.h>
+/* The exported calls, by one caller: the round trip, every argument no caller should pass, and closing. */
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <stdlib.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include "check.h"
 #include "guard.h"
-#include "term.h"
-#include "tinybeam.h"
-
-enum { CAPACITY = 65536 };
-
-/* An engine that listens, with one runner, its buffer, and one client. */
-typedef struct house {
-    tb_engine *engine;
-    int32_t port;
-    uint32_t runner;
-    uint8_t batch[CAPACITY];
-    uint64_t handles[16];
-    uint32_t count;
-    int client;
-    char got[65536];
-} house;
-
-static int connect_to(int32_t port) {
-    const struct sockaddr_in name = {
-        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    CHECK_INT(connect(fd, (const struct sockaddr *)&name, sizeof name), 0);
-    return fd;
-}
-
-static house *house_open(void) {
-    house *home = calloc(1, sizeof *home);
-    CHECK_INT(tb_engine_open(NULL, &home->engine), TB_OK);
-    home->port = tb_engine_listen(home->engine, "127.0.0.1", 0, 16);
-    CHECK(home->port > 0);
-    home->runner = (uint32_t)tb_runner_open(home->engine);
-    home->client = connect_to(home->port);
-    return home;
-}
-
-static void house_close(house *home) {
-    CHECK_INT(tb_engine_close(home->engine), TB_OK);
-    tb_engine_free(home->engine);
-    close(home->client);
-    free(home);
-}
-
-static void send_text(house *home, const char *text) {
-    CHECK_INT(send(home->client, text, strlen(text), MSG_NOSIGNAL), strlen(text));
-}
-
-static void request(house *home, const char *path) {
-    char text[256];
-    snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: a\r\n\r\n", path);
-    send_text(home, text);
-}
-
-/* Polls with these answers until there is a batch, and notes its handles. */
-static void await_batch(house *home, const void *answers, size_t answers_len) {
-    int64_t status = 0;
-    for (home->count = 0; home->count == 0; answers_len = 0) {
-        status = tb_engine_poll(home->engine, home->runner, answers, answers_len, home->batch, CAPACITY);
-        if (!CHECK(status >= 0)) {
-            return;
-        }
-        term_reader reader = {.at = home->batch, .end = home->batch + (status & 0xffffffff)};
-        if ((status & 0xffffffff) > 0) {
-            CHECK(term_next_array(&reader, &home->count) && home->count <= 16);
-        }
-        for (uint32_t i = 0; i < home->count && i < 16; i++) {
-            uint32_t elements;
-            CHECK(term_next_array(&reader, &elements) && elements == 8 && term_next_uint(&reader, &home->handles[i]));
-            for (uint32_t k = 1; k < elements; k++) {
-                const uint8_t *octets;
-                size_t len;
-                CHECK(term_next_octets(&reader, &octets, &len));
-            }
-        }
-    }
-}
-
-/* A poll that only writes what is due. */
-static int64_t poll_and_return(house *home, const void *answers, size_t answers_len) {
-    CHECK_INT(tb_engine_wake(home->engine), TB_OK);
-    return tb_engine_poll(home->engine, home->runner, answers, answers_len, home->batch, CAPACITY);
-}
-
-static size_t write_answer(uint8_t *out, uint64_t handle, uint32_t status, const char *body) {
-    uint8_t *at = term_write_array(term_write_array(out, 1), 4);
-    at = term_write_uint64(term_write_uint64(at, handle), status);
-    return (size_t)(term_write_str(term_write_nil(at), body, strlen(body)) - out);
-}
-
-static int32_t respond(house *home, uint64_t handle, const char *body) {
-    uint8_t out[256];
-    return tb_engine_respond(home->engine, out, write_answer(out, handle, 200, body));
-}
-
-/* Reads until this text has come, or the connection ends. */
-static const char *await_text(house *home, const char *text) {
-    size_t len = 0;
-    home->got[0] = '\0';
-    while (strstr(home->got, text) == NULL && len < sizeof home->got - 1) {
-        ssize_t n = recv(home->client, home->got + len, sizeof home->got - 1 - len, 0);
-        if (n <= 0) {
-            break;
-        }
-        len += (size_t)n;
-        home->got[len] = '\0';
-    }
-    return home->got;
-}
-
-static unsigned count_of(const char *text, const char *part) {
-    unsigned count = 0;
-    for (const char *at = strstr(text, part); at != NULL; at = strstr(at + 1, part)) {
-        count++;
-    }
-    return count;
-}
+#include "house.h"
 
 static void both_sides_agree_on_the_abi(void) {
     CHECK_INT(tb_abi_version(), TB_ABI_VERSION);
@@ -316,62 +195,6 @@ static void constants_are_checked_and_come_before_listening(void) {
     tb_engine_free(engine);
 }
 
-static void every_knob_takes_what_the_configuration_promises(void) {
-    /* The ends of the ranges in tinybeam/config.py. */
-    static const tb_config least = {
-        .request_line_bytes_max = 64,
-        .header_bytes_max = 64,
-        .header_fields_max = 1,
-        .body_bytes_max = 1,
-        .batch_requests_max = 1,
-        .pipeline_requests_max = 1,
-        .handles_max = 1,
-        .connections_max = 1,
-        .takeover_ms = 1,
-        .standby_idle_ms = 1,
-    };
-    static const tb_config most = {
-        .request_line_bytes_max = 1 << 20,
-        .header_bytes_max = 1 << 24,
-        .header_fields_max = 128,
-        .body_bytes_max = 1 << 30,
-        .batch_requests_max = 65535,
-        .pipeline_requests_max = 65535,
-        .handles_max = 1 << 20,
-        .connections_max = 1 << 20,
-        .takeover_ms = 60000,
-        .standby_idle_ms = 86400000,
-    };
-    const tb_config *const configs[] = {&least, &most};
-    for (size_t i = 0; i < 2; i++) {
-        tb_engine *engine;
-        CHECK_INT(tb_engine_open(configs[i], &engine), TB_OK);
-        if (engine != NULL) {
-            CHECK_INT(tb_runner_open(engine), 0);
-            tb_engine_close(engine);
-            tb_engine_free(engine);
-        }
-    }
-}
-
-static void check_all_calls(tb_engine *engine, int32_t code) {
-    uint8_t batch[64];
-    tb_stats stats;
-    CHECK_INT(tb_engine_close(engine), code);
-    CHECK_INT(tb_engine_listen(engine, "127.0.0.1", 0, 1), code);
-    CHECK_INT(tb_engine_listen_unix(engine, "x.sock", 1), code);
-    CHECK_INT(tb_engine_add_constant(engine, "/", 1, 200, NULL, 0, NULL, 0), code);
-    CHECK_INT(tb_engine_drain(engine), code);
-    CHECK_INT(tb_engine_wake(engine), code);
-    CHECK_INT(tb_engine_wakeup_fd(engine), code);
-    CHECK_INT(tb_runner_open(engine), code);
-    CHECK_INT(tb_runner_close(engine, 0), code);
-    CHECK_INT(tb_runner_forfeit(engine, 0), code);
-    CHECK_INT(tb_engine_poll(engine, 0, NULL, 0, batch, sizeof batch), code);
-    CHECK_INT(tb_engine_respond(engine, "\x90", 1), code);
-    CHECK_INT(tb_engine_stats(engine, &stats), code);
-}
-
 static void no_call_gets_into_a_closed_engine_or_none(void) {
     house *home = house_open();
     request(home, "/a");
@@ -393,108 +216,8 @@ static void no_call_gets_into_a_closed_engine_or_none(void) {
 }
 
 /* Runs the check in a forked child and says whether all of it held there. */
-static bool holds_in_child(void (*check)(house *), house *home) {
-    fflush(stdout);
-    pid_t pid = fork();
-    if (pid == 0) {
-        check_state.checks_failed = 0;
-        check(home);
-        fflush(stdout);
-        _exit(check_state.checks_failed == 0 ? 0 : 1);
-    }
-    int status;
-    CHECK_INT(waitpid(pid, &status, 0), pid);
-    return CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-}
-
-static void child_calls(house *home) {
-    check_all_calls(home->engine, TB_EFORKED);
-    CHECK_INT(tb_engine_before_fork(home->engine), TB_EFORKED);
-    CHECK_INT(tb_engine_after_fork(home->engine), TB_EFORKED);
-    CHECK(tb_runner_phase(home->engine, 0) == NULL);
-    tb_engine_free(home->engine); /* does nothing */
-    CHECK_INT(tb_engine_abandon(home->engine), TB_EFORKED);
-    check_all_calls(home->engine, TB_EFORKED);
-}
-
-static void a_forked_child_gets_into_no_call_and_the_parent_goes_on(void) {
-    house *home = house_open();
-    request(home, "/one");
-    await_batch(home, NULL, 0);
-    CHECK_INT(tb_engine_before_fork(home->engine), TB_OK);
-    holds_in_child(child_calls, home);
-    CHECK_INT(tb_engine_after_fork(home->engine), TB_OK);
-    CHECK_INT(tb_engine_after_fork(home->engine), TB_EINVAL); /* only what was held can be let go */
-    CHECK_INT(respond(home, home->handles[0], "=one"), TB_OK);
-    CHECK(poll_and_return(home, NULL, 0) >= 0);
-    CHECK_INT(count_of(await_text(home, "=one"), "HTTP/1.1 200"), 1);
-    int another = connect_to(home->port);
-    close(another);
-    house_close(home);
-}
-
-static int count_descriptors(void) {
-    int count = 0;
-    for (int fd = 0; fd < 1024; fd++) {
-        count += fcntl(fd, F_GETFD) >= 0;
-    }
-    return count;
-}
-
-static void child_abandons(house *home) {
-    const int before = count_descriptors();
-    CHECK_INT(tb_engine_abandon(home->engine), TB_EFORKED);
-    /* The connection, the listener, the poll set, the event descriptor and both ends of the signal pipe. */
-    CHECK_INT(count_descriptors(), before - 6);
-    int taken[6];
-    for (unsigned i = 0; i < 6; i++) {
-        taken[i] = open("/dev/null", O_RDONLY); /* the child's own, with the numbers that became free */
-    }
-    CHECK_INT(tb_engine_abandon(home->engine), TB_EFORKED); /* as in a grandchild */
-    for (unsigned i = 0; i < 6; i++) {
-        CHECK(fcntl(taken[i], F_GETFD) >= 0);
-    }
-}
-
-static void an_abandoned_engine_has_closed_its_descriptors_once(void) {
-    house *home = house_open();
-    request(home, "/one");
-    await_batch(home, NULL, 0);
-    holds_in_child(child_abandons, home);
-    house_close(home);
-}
-
-static void a_connection_that_the_parent_closes_is_closed_though_an_abandoning_child_lives(void) {
-    house *home = house_open();
-    int ready[2], done[2];
-    CHECK_INT(pipe(ready) | pipe(done), 0);
-    send_text(home, "GET /one HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
-    await_batch(home, NULL, 0);
-    pid_t pid = fork();
-    if (pid == 0) {
-        uint8_t octet = 1;
-        close(done[1]);
-        close(home->client);
-        tb_engine_abandon(home->engine);
-        octet = (uint8_t)(write(ready[1], &octet, 1) + read(done[0], &octet, 1)); /* lives until it is told to go */
-        _exit(octet == 1 ? 0 : 1);
-    }
-    uint8_t octet;
-    CHECK_INT(read(ready[0], &octet, 1), 1);
-    CHECK_INT(respond(home, home->handles[0], "=one"), TB_OK);
-    CHECK(poll_and_return(home, NULL, 0) >= 0);
-    CHECK_INT(count_of(await_text(home, "that never comes"), "=one"), 1); /* and then the end */
-    close(done[1]);
-    int status;
-    CHECK_INT(waitpid(pid, &status, 0), pid);
-    close(ready[0]);
-    close(ready[1]);
-    close(done[0]);
-    house_close(home);
-}
 
 int main(void) {
-    alarm(120); /* a poll that nobody ends would wait for ever */
     RUN(both_sides_agree_on_the_abi);
     RUN(a_request_travels_from_the_socket_to_the_runner_and_back);
     RUN(answering_twice_changes_nothing_on_the_wire);
@@ -505,10 +228,6 @@ int main(void) {
     RUN(a_drain_that_finds_nothing_open_ends_the_poll);
     RUN(arguments_that_no_caller_should_pass_are_refused);
     RUN(constants_are_checked_and_come_before_listening);
-    RUN(every_knob_takes_what_the_configuration_promises);
     RUN(no_call_gets_into_a_closed_engine_or_none);
-    RUN(a_forked_child_gets_into_no_call_and_the_parent_goes_on);
-    RUN(an_abandoned_engine_has_closed_its_descriptors_once);
-    RUN(a_connection_that_the_parent_closes_is_closed_though_an_abandoning_child_lives);
     return check_end();
 }

@@ -274,11 +274,7 @@ def test_an_endpoint_knows_what_the_user_said_of_blocking() -> None:
     for path, blocking in [("/a", None), ("/b", True), ("/c", False)]:
         router.get(path, blocking=blocking)(lambda request: "")
     endpoints = router.compile().endpoints[:3]
-    assert [(endpoint.blocking, endpoint.pooled) for endpoint in endpoints] == [
-        (None, False),
-        (True, True),
-        (False, False),
-    ]
+    assert [endpoint.blocking for endpoint in endpoints] == [None, True, False]
     assert endpoints[0].judge is None
     with pytest.raises(AttributeError):
         endpoints[0].mood = "good"  # type: ignore[attr-defined]

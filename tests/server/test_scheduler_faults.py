@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tinybeam import Request
+from tinybeam import Request, Router, native
 from tinybeam.server import runner
+from tinybeam.server.engine import Engine
 from tinybeam.server.scheduler import FAULTS_MAX
 
 if TYPE_CHECKING:
-    from tests.server.conftest import Connect, MakeWitness
+    from tests.server.conftest import Connect, MakeWitness, Serving
 
 RUNNER = "tinybeam-runner"
 
@@ -56,3 +57,16 @@ def test_a_server_that_faults_again_and_again_stops_and_says_so(
     assert not witness.running.ref.is_alive()
     with pytest.raises(ConnectionRefusedError):
         connect(witness.running.url)
+
+
+def test_an_answer_that_the_engine_has_no_memory_for_becomes_a_500(
+    monkeypatch: pytest.MonkeyPatch, serving: Serving, connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    router = Router()
+    router.get("/large", blocking=True)(lambda request: "large")
+    conn = connect(serving(router).url)
+    respond, codes = Engine.respond, [native.ENOMEM]
+    monkeypatch.setattr(Engine, "respond", lambda self, answers: codes.pop() if codes else respond(self, answers))
+    conn.get("/large")
+    assert conn.reply().status == 500
+    assert "raised MemoryError" in caplog.text

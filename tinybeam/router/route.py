@@ -45,17 +45,15 @@ class Route:
 class Endpoint:
     """A route made ready to run: call `handler(request, *values)` with what `RouteTable.match` gave.
 
-    `blocking` is what the user said of it, None for nothing. `pooled`, whether it is dealt to the blocking pool, and
-    `judge` belong to the server.
+    `blocking` is what the user said of it, None for nothing. `judge` belongs to the server: what its runs have shown.
     """
 
-    __slots__ = ("blocking", "handler", "judge", "pooled", "route")
+    __slots__ = ("blocking", "handler", "judge", "route")
 
     def __init__(self, handler: Callable[..., object], route: Route) -> None:
         self.handler = handler
         self.route = route
         self.blocking = route.blocking
-        self.pooled = route.blocking is True
         self.judge: Any = None
 
     def __repr__(self) -> str:

@@ -163,7 +163,10 @@ class Scheduler:
     def _run_pooled(self, endpoint: Endpoint, request: Request, values: tuple[Any, ...]) -> None:
         started = time.perf_counter()
         answer = run_endpoint(endpoint, request, values)
-        self.engine.respond(encoded(answer))
+        if self.engine.respond(encoded(answer)) == native.ENOMEM:
+            # There was no memory for a copy of this answer, and its handle is still open; a bare one may fit.
+            answer = answer_for(request, endpoint, MemoryError("the engine has no memory for the answer"))
+            self.engine.respond(encoded(answer))
         elapsed_s = time.perf_counter() - started
         judge = endpoint.judge
         if judge is not None:

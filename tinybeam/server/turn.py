@@ -8,12 +8,10 @@ Never: gives a request to two of them, or an answer to two flushes.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from tinybeam.http import Answer, Request
-
-Encode = Callable[[Any], bytes]
 
 
 class Turn:
