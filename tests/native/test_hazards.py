@@ -5,7 +5,7 @@
 #  1 use after respond             test_handles_in_any_order_answer_their_own_request_and_once; handle_test.c (1e5)
 #  2 double respond                test_two_threads_with_one_handle_give_the_client_one_response;
 #                                  handle_threads_test.c (1e5 rounds), engine_threads_test.c (on the wire)
-#  3 the client left first         tests/server/test_engine_refusals.py (reset), engine_test.c, conn_test.c
+#  3 the client left first         tests/server/test_engine_refusals.py (reset), engine_test.c, exchange_test.c
 #  4 slot used by the next request test_the_handle_of_a_request_that_was_left_does_not_answer_the_next_in_its_slot
 #  5 ABA, generation wrap          handle_test.c (1e7 cycles over four slots; a slot that is used up is retired)
 #  6 forged handles                handle_test.c (1e6), tests/server/test_engine_refusals.py
@@ -22,7 +22,7 @@
 # 16 NUL, 17 mutation, 18 lengths  tests/server/test_engine.py, tests/server/test_engine_refusals.py (lengths),
 #                                  answer_test.c, term_test.c, engine_test.c
 # 19 fork                          test_hazards_fork.py, tests/server/test_engine_fork.py,
-#                                  engine_test.c, conn_test.c, acceptor_test.c
+#                                  engine_fork_test.c, conn_test.c, acceptor_test.c
 # 24 shutdown races                engine_threads_test.c (TINYBEAM_STRESS_S goes on for so many seconds)
 # 25 free while inside             engine_threads_test.c (eight closers), test_a_close_while_others_call_is_one_close
 # 26 thread leak                   test_starting_and_stopping_leaves_nothing_behind
