@@ -29,7 +29,7 @@ from typing import Any, Final
 
 from tinybeam.errors import NativeError
 
-ABI_VERSION: Final = 1
+ABI_VERSION: Final = 2
 LIBRARY_VARIABLE: Final = "TINYBEAM_LIBRARY"
 
 OK: Final = 0
@@ -51,6 +51,8 @@ POLL_RESUME: Final = 4
 POLL_SPARE: Final = 8
 POLL_RETIRE: Final = 16
 POLL_DRAINED: Final = 32
+POLL_OFFER: Final = 64
+POLL_OVERDUE: Final = 128
 
 _MEANINGS: Final = {
     EINVAL: "an argument is out of its range",
@@ -72,10 +74,20 @@ KNOBS: Final = (
     "header_bytes_max",
     "header_fields_max",
     "body_bytes_max",
+    "body_offer_bytes",
+    "chunk_extension_bytes_max",
     "batch_requests_max",
     "pipeline_requests_max",
+    "connection_requests_max",
     "handles_max",
     "connections_max",
+    "header_timeout_ms",
+    "body_timeout_ms",
+    "keepalive_timeout_ms",
+    "write_timeout_ms",
+    "linger_timeout_ms",
+    "request_timeout_ms",
+    "transfer_bytes_per_s_min",
     "takeover_ms",
     "standby_idle_ms",
 )
@@ -89,6 +101,12 @@ COUNTERS: Final = (
     "handles_open",
     "answers_refused",
     "answers_late",
+    "requests_shed",
+    "requests_overdue",
+    "timeouts_header",
+    "timeouts_body",
+    "timeouts_keepalive",
+    "timeouts_write",
     "polls",
     "takeovers",
     "runners",
@@ -136,6 +154,8 @@ PROTOTYPES: Final[dict[str, tuple[Any, list[Any]]]] = {
     "tb_engine_poll": (c_int64, [c_void_p, c_uint32, c_char_p, c_size_t, c_void_p, c_size_t]),
     "tb_engine_batch_bytes": (c_uint64, [c_void_p]),
     "tb_engine_respond": (c_int32, [c_void_p, c_char_p, c_size_t]),
+    "tb_engine_set_timeout": (c_int32, [c_void_p, c_uint64, c_uint64]),
+    "tb_engine_overdue": (c_int32, [c_void_p, POINTER(c_uint64), c_size_t]),
     "tb_engine_stats": (c_int32, [c_void_p, POINTER(EngineStats)]),
 }
 
@@ -202,3 +222,8 @@ def address_of(buffer: bytearray) -> tuple[Any, int]:
 def octet_at(pointer: Any) -> memoryview:
     """The octet that a pointer names, as a writable memoryview of length 1."""
     return memoryview((c_uint8 * 1).from_address(ctypes.addressof(pointer.contents))).cast("B")
+
+
+def uint64_array(length: int) -> Any:
+    """An array for C to write numbers into."""
+    return (c_uint64 * length)()

@@ -8,15 +8,19 @@
  *
  *   batch   = [ request, ... ]                         written by tb_engine_poll
  *   request = [ handle:uint, method:str, path:str, query:str|nil, fields:bin, peer:bin, prefix:str, body:bin ]
+ *           | [ ... body:bin, trailers:bin ]                   its trailer section was not empty
+ *           | [ ... body:bin, trailers:bin, offered:bool ]     its head only: see TB_POLL_OFFER
  *     path    the target's path as sent, still percent-encoded ("*" for OPTIONS *, "host:port" for CONNECT)
  *     query   what follows the first '?', nil when there is none
  *     fields  "\nname:value\nname:value\n"; names lower-cased, values trimmed and free of control characters
  *     peer    port (2 octets, network order) then the 4 or 16 octets of the address; empty for a unix socket
  *     prefix  "http://authority" of an absolute-form target, otherwise ""
+ *     trailers  in the form of fields; they are never merged with these (RFC 9110 §6.5.1)
  *
  *   answers = [ answer, ... ]                          read by tb_engine_poll and tb_engine_respond
  *   answer  = [ handle:uint, kind:uint, body ]                        200 with a TB_KIND_... content type
  *           | [ handle:uint, status:uint, fields:bin|str, body ]      fields = "Name: value\r\n" per field
+ *           | [ handle:uint, TB_KIND_CONTINUE, body_bytes_max:uint ]  an offered request's body is wanted, up to this
  *     body    bin | str | nil
  */
 #ifndef TINYBEAM_H
@@ -35,7 +39,7 @@
 extern "C" {
 #endif
 
-#define TB_ABI_VERSION 1
+#define TB_ABI_VERSION 2
 
 /* Codes. Every call returns TB_OK (or a count, where said) or one of these; nothing aborts. */
 #define TB_OK 0
@@ -56,15 +60,20 @@ extern "C" {
 #define TB_KIND_JSON 2
 #define TB_KIND_BYTES 3
 #define TB_KIND_HTML 4
+/* Not an answer yet: spends the handle of an offered request and asks for its body. The client is sent "100 Continue"
+ * if it waits for that, or 413 if its body is longer; the whole request comes in a later batch, with another handle. */
+#define TB_KIND_CONTINUE 100
 
 /* What tb_engine_poll returns when it is not negative:
  * bits 0-31 length of the batch, bits 32-47 a runner (65535: none), bits 48-62 flags. */
-#define TB_POLL_WAKE 1     /* tb_engine_wake was called */
-#define TB_POLL_SIGNAL 2   /* an octet came through the wakeup fd */
-#define TB_POLL_RESUME 4   /* you now hold the scheduler, taken from the runner in bits 32-47, which is blocked */
-#define TB_POLL_SPARE 8    /* no runner is left on stand-by: start one */
-#define TB_POLL_RETIRE 16  /* you are one stand-by too many: close your runner and leave */
-#define TB_POLL_DRAINED 32 /* drain has finished: no connection is open */
+#define TB_POLL_WAKE 1      /* tb_engine_wake was called */
+#define TB_POLL_SIGNAL 2    /* an octet came through the wakeup fd */
+#define TB_POLL_RESUME 4    /* you now hold the scheduler, taken from the runner in bits 32-47, which is blocked */
+#define TB_POLL_SPARE 8     /* no runner is left on stand-by: start one */
+#define TB_POLL_RETIRE 16   /* you are one stand-by too many: close your runner and leave */
+#define TB_POLL_DRAINED 32  /* drain has finished: no connection is open */
+#define TB_POLL_OFFER 64    /* the batch has a request without its body: answer it, or say TB_KIND_CONTINUE */
+#define TB_POLL_OVERDUE 128 /* requests have met their deadline: tb_engine_overdue names them */
 
 /* Every knob of an engine; see tinybeam/config.py for the reasons behind the defaults. Zero means "the default". */
 typedef struct tb_config {
@@ -72,10 +81,20 @@ typedef struct tb_config {
     uint64_t header_bytes_max;
     uint64_t header_fields_max;
     uint64_t body_bytes_max;
+    uint64_t body_offer_bytes; /* a body that is, or may become, longer is offered first; the default is never */
+    uint64_t chunk_extension_bytes_max;
     uint64_t batch_requests_max;
     uint64_t pipeline_requests_max;
+    uint64_t connection_requests_max;
     uint64_t handles_max;
     uint64_t connections_max;
+    uint64_t header_timeout_ms;
+    uint64_t body_timeout_ms;
+    uint64_t keepalive_timeout_ms;
+    uint64_t write_timeout_ms;
+    uint64_t linger_timeout_ms;
+    uint64_t request_timeout_ms;
+    uint64_t transfer_bytes_per_s_min; /* of a body and of a response, once they are slow */
     uint64_t takeover_ms;
     uint64_t standby_idle_ms;
 } tb_config;
@@ -91,6 +110,12 @@ typedef struct tb_stats {
     uint64_t handles_open;     /* now: handed out and not answered */
     uint64_t answers_refused;  /* second, stale or forged answers */
     uint64_t answers_late;     /* the client had left */
+    uint64_t requests_shed;    /* answered 503 in C: no handle was free */
+    uint64_t requests_overdue; /* answered 504 in C: the handler overran */
+    uint64_t timeouts_header;  /* connections that were closed by a deadline, by which one it was */
+    uint64_t timeouts_body;
+    uint64_t timeouts_keepalive;
+    uint64_t timeouts_write;
     uint64_t polls;
     uint64_t takeovers;
     uint64_t runners;  /* now */
@@ -155,6 +180,12 @@ TB_EXPORT uint64_t tb_engine_batch_bytes(tb_engine *engine);
 /* Spends the handles of these answers from any thread; the holder of the scheduler is woken to write them. Returns
  * TB_OK, or the code of the first answer that was refused (the others were still taken). */
 TB_EXPORT int32_t tb_engine_respond(tb_engine *engine, const void *answers, size_t answers_len);
+/* Gives an unanswered request another deadline, counted from when it was handed to a runner; 0 is none at all. Any
+ * thread; a handle that is spent or overdue by now is left as it is. */
+TB_EXPORT int32_t tb_engine_set_timeout(tb_engine *engine, uint64_t handle, uint64_t timeout_ms);
+/* Writes the handle and the age in milliseconds of requests that were answered 504, in pairs, oldest first, each once.
+ * Returns how many pairs; call again while it fills `pairs`. Those beyond the 1024 latest are counted only. */
+TB_EXPORT int32_t tb_engine_overdue(tb_engine *engine, uint64_t *pairs, size_t pairs_max);
 TB_EXPORT int32_t tb_engine_stats(tb_engine *engine, tb_stats *stats);
 
 #ifdef __cplusplus

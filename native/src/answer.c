@@ -43,6 +43,15 @@ static void answer_spoil(answer *ans) {
     ans->body_len = 0;
 }
 
+/* The rest of an answer that asks for the body. */
+static bool answer_next_continue(term_reader *reader, answer *ans) {
+    ans->kind = TB_KIND_CONTINUE;
+    ans->status = 100;
+    ans->body = NULL;
+    ans->body_len = 0;
+    return term_next_uint(reader, &ans->body_bytes_max);
+}
+
 bool answer_next(term_reader *reader, answer *ans) {
     uint32_t count;
     uint64_t code;
@@ -52,14 +61,18 @@ bool answer_next(term_reader *reader, answer *ans) {
     }
     ans->fields = NULL;
     ans->fields_len = 0;
+    if (count == 3 && code == TB_KIND_CONTINUE) {
+        return answer_next_continue(reader, ans);
+    }
     if (count == 4 && !term_next_octets(reader, &ans->fields, &ans->fields_len)) {
         return false;
     }
     if (!term_next_octets(reader, &ans->body, &ans->body_len)) {
         return false;
     }
-    bool fit = count == 3 ? code > 0 && code < RESPONSE_KINDS
-                          : code >= 200 && code <= 599 && answer_fields_valid(ans->fields, ans->fields_len);
+    bool fit = count == 3
+                   ? code > 0 && code < RESPONSE_KINDS
+                   : ((code >= 200 && code <= 599) || code == 101) && answer_fields_valid(ans->fields, ans->fields_len);
     ans->status = count == 3 ? 200 : (uint32_t)code;
     ans->kind = count == 3 ? (uint32_t)code : 0;
     if (!fit) {

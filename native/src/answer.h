@@ -21,6 +21,7 @@ typedef struct answer {
     size_t fields_len;
     const uint8_t *body;
     size_t body_len;
+    uint64_t body_bytes_max; /* of TB_KIND_CONTINUE */
 } answer;
 
 /* False when the next term is no answer. One that is, but is not fit for the wire, reads as a bare 500. */

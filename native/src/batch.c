@@ -57,6 +57,13 @@ size_t batch_head_max(size_t request_len, const parser_request *request) {
     return BATCH_RECORD_OVERHEAD + request_len + request->field_count;
 }
 
+/* Writes the length of a binary into its head, which is five octets long. */
+static void batch_patch_length(uint8_t *head, uint32_t len) {
+    for (unsigned i = 0; i < 4; i++) {
+        head[1 + i] = (uint8_t)(len >> (24 - 8 * i));
+    }
+}
+
 static uint8_t *batch_write_fields(uint8_t *at, const parser_request *request) {
     uint8_t *head = at;
     /* The head's width is settled at once; its length is written when it is known. */
@@ -77,10 +84,7 @@ static uint8_t *batch_write_fields(uint8_t *at, const parser_request *request) {
         }
         *at++ = '\n';
     }
-    uint32_t len = (uint32_t)(at - start);
-    for (unsigned i = 0; i < 4; i++) {
-        head[1 + i] = (uint8_t)(len >> (24 - 8 * i));
-    }
+    batch_patch_length(head, (uint32_t)(at - start));
     return at;
 }
 
@@ -112,12 +116,55 @@ void batch_push_head(batch *bat, uint64_t handle, size_t head_len) {
     bat->handles[bat->count++] = handle;
 }
 
-void batch_push(batch *bat, uint64_t handle, const uint8_t *head, size_t head_len, const uint8_t *body,
-                size_t body_len) {
+size_t batch_record_max(size_t head_len, const batch_rest *rest) {
+    return head_len + rest->body_len + rest->trailers_len + 3 * TERM_HEAD_MAX;
+}
+
+/* Trailer lines in the form of fields: a newline before each and after the last, names lower-cased, values trimmed. */
+static uint8_t *batch_write_trailers(uint8_t *at, const uint8_t *lines, size_t len) {
+    const uint8_t *stop = lines + len;
+    while (lines < stop) {
+        const uint8_t *end = memchr(lines, '\r', (size_t)(stop - lines));
+        *at++ = '\n';
+        while (*lines != ':') {
+            *at++ = (uint8_t)(*lines | ((uint8_t)(*lines - 'A') < 26) << 5);
+            lines++;
+        }
+        *at++ = *lines++;
+        const uint8_t *value_end = end;
+        while (lines < value_end && (*lines == ' ' || *lines == '\t')) {
+            lines++;
+        }
+        while (value_end > lines && (value_end[-1] == ' ' || value_end[-1] == '\t')) {
+            value_end--;
+        }
+        memcpy(at, lines, (size_t)(value_end - lines));
+        at += value_end - lines;
+        lines = end + 2;
+    }
+    *at = '\n';
+    return at + 1;
+}
+
+void batch_push(batch *bat, uint64_t handle, const uint8_t *head, size_t head_len, const batch_rest *rest) {
     uint8_t *start = batch_at(bat);
     memcpy(start, head, head_len);
+    uint8_t elements = BATCH_RECORD_ELEMENTS;
+    elements = (uint8_t)(elements + (rest->offered ? 2 : rest->trailers_len > 0 ? 1 : 0));
+    term_write_array(start, elements);
     term_write_uint64(start + BATCH_HANDLE_AT, handle);
-    uint8_t *end = term_write_bin(start + head_len, body, body_len);
+    uint8_t *end = term_write_bin(start + head_len, rest->body, rest->body_len);
+    if (elements > BATCH_RECORD_ELEMENTS) {
+        uint8_t *length = end;
+        end = term_write_bin_head(end, UINT32_MAX); /* its length is written when it is known */
+        uint8_t *first = end;
+        end = batch_write_trailers(end, rest->trailers, rest->trailers_len);
+        batch_patch_length(length, (uint32_t)(end - first));
+    }
+    if (rest->offered) {
+        end = term_write_true(end);
+        bat->offers = true;
+    }
     bat->len = (size_t)(end - bat->octets);
     assert(bat->len <= bat->capacity);
     bat->handles[bat->count++] = handle;

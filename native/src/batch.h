@@ -20,6 +20,7 @@ typedef struct batch {
     uint32_t count;
     uint32_t count_max;
     size_t needed;     /* the capacity without which the next record cannot be written, or 0 */
+    bool offers;       /* one of the records has no body yet */
     uint64_t *handles; /* what the runner will owe answers for; room for count_max */
 } batch;
 
@@ -38,9 +39,19 @@ size_t batch_head_max(size_t request_len, const parser_request *request);
 uint8_t *batch_write_head(uint8_t *at, const parser_request *request, const uint8_t *peer, size_t peer_len);
 /* Pushes a record whose head was written into the batch in place (len octets at its end). */
 void batch_push_head(batch *bat, uint64_t handle, size_t head_len);
-/* Pushes a record from its head and body. */
-void batch_push(batch *bat, uint64_t handle, const uint8_t *head, size_t head_len, const uint8_t *body,
-                size_t body_len);
+/* What follows the head of a record; trailers are lines as sent. */
+typedef struct batch_rest {
+    const uint8_t *body;
+    size_t body_len;
+    const uint8_t *trailers;
+    size_t trailers_len;
+    bool offered; /* the body is still to come */
+} batch_rest;
+
+/* A bound for the size of a record with this head. */
+size_t batch_record_max(size_t head_len, const batch_rest *rest);
+/* Pushes a record from its head and the rest. */
+void batch_push(batch *bat, uint64_t handle, const uint8_t *head, size_t head_len, const batch_rest *rest);
 /* Where the next record will begin. */
 uint8_t *batch_at(batch *bat);
 

@@ -39,6 +39,10 @@ enum body_step {
 
 _Static_assert(sizeof(body_state) <= 48, "a connection keeps one of these");
 
+uint64_t body_announced(const body_state *state) {
+    return state->total;
+}
+
 void body_init(body_state *state, parser_framing framing, uint64_t content_length) {
     *state = (body_state){0};
     if (framing == PARSER_BODY_CHUNKED) {
@@ -171,8 +175,7 @@ static void body_on_data_end(body_state *state, uint8_t octet) {
     state->step = state->step == BODY_STEP_DATA_CR ? BODY_STEP_DATA_LF : BODY_STEP_SIZE_FIRST;
 }
 
-/* One octet of the trailer section or of the empty line after it. The rules are those of the header section; to hand
- * fields over, note here where a name and a value begin and end. */
+/* One octet of the trailer section or of the empty line after it. The rules are those of the header section. */
 static void body_on_trailer(body_state *state, uint8_t octet, const body_limits *limits) {
     const bool empty_line =
         state->step == BODY_STEP_END_LF || (state->step == BODY_STEP_TRAILER_FIRST && octet == '\r');
@@ -209,6 +212,16 @@ static void body_on_trailer(body_state *state, uint8_t octet, const body_limits 
     }
 }
 
+/* Takes what there is of trailer lines, and of the empty line's octets one. */
+static size_t body_take_trailer(body_state *state, const uint8_t *octets, size_t len, const body_limits *limits) {
+    size_t taken = 0;
+    while (taken < len && state->step >= BODY_STEP_TRAILER_FIRST && state->step <= BODY_STEP_TRAILER_LF &&
+           !(state->step == BODY_STEP_TRAILER_FIRST && octets[taken] == '\r')) {
+        body_on_trailer(state, octets[taken++], limits);
+    }
+    return taken;
+}
+
 /* Takes what there is of the content. */
 static size_t body_take_data(body_state *state, size_t len) {
     const size_t taken = state->remaining < len ? (size_t)state->remaining : len;
@@ -237,7 +250,17 @@ body_event body_next(body_state *state, const uint8_t *octets, size_t len, const
         } else if (state->step <= BODY_STEP_DATA_LF) {
             body_on_data_end(state, octets[at]);
         } else {
-            body_on_trailer(state, octets[at], limits);
+            const size_t taken = body_take_trailer(state, octets + at, len - at, limits);
+            if (taken == 0) {
+                body_on_trailer(state, octets[at], limits);
+            } else if (state->step != BODY_STEP_ERROR) {
+                *data = octets + at;
+                *data_len = taken;
+                *consumed = at + taken;
+                return BODY_TRAILER;
+            } else {
+                at += taken - 1;
+            }
         }
         at++;
     }

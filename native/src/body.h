@@ -29,19 +29,23 @@ typedef struct body_state {
 } body_state;
 
 typedef enum body_event {
-    BODY_MORE, /* all input is used up and the body goes on */
-    BODY_DATA, /* *data names content; there may be more in the rest of the input */
-    BODY_END,  /* the message is complete; what follows *consumed belongs to the next one */
-    BODY_ERROR /* refused: *error says why; the connection cannot be used again */
+    BODY_MORE,    /* all input is used up and the body goes on */
+    BODY_DATA,    /* *data names content; there may be more in the rest of the input */
+    BODY_TRAILER, /* *data names octets of trailer lines, which are well-formed, each with its CRLF in the end */
+    BODY_END,     /* the message is complete; what follows *consumed belongs to the next one */
+    BODY_ERROR    /* refused: *error says why; the connection cannot be used again */
 } body_event;
 
 void body_init(body_state *state, parser_framing framing, uint64_t content_length);
 
-/* Consumes from octets and says in *consumed how far it went. On BODY_DATA *data and *data_len name content inside the
- * input (never none of it). Call it again with what is left until it returns BODY_MORE, BODY_END or BODY_ERROR; the
- * last two are repeated from then on. The content is the same however the input is cut.
- * A length over bytes_max is refused by the first call, also by one with no octets: ask before sending 100 (Continue).
- * Trailer fields are checked and dropped. */
+/* The octets of content that are announced so far: all of them for a length. */
+uint64_t body_announced(const body_state *state);
+
+/* Consumes from octets and says in *consumed how far it went. On BODY_DATA and BODY_TRAILER *data and *data_len
+ * name octets inside the input (never none of it). Call it again with what is left until it returns BODY_MORE, BODY_END
+ * or BODY_ERROR; the last two are repeated from then on. The content is the same however the input is cut. A length
+ * over bytes_max is refused by the first call, also by one with no octets: ask before sending 100 (Continue).
+ */
 body_event body_next(body_state *state, const uint8_t *octets, size_t len, const body_limits *limits, size_t *consumed,
                      const uint8_t **data, size_t *data_len, parser_error *error);
 

@@ -9,12 +9,14 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "deadline.h"
 #include "exchange.h"
 #include "intake.h"
 
@@ -56,6 +58,7 @@ bool conn_open(conn_room *room, int fd, const uint8_t *peer, uint8_t peer_len) {
     conn_mark(room, fd, 1);
     stats_add(&room->stats.connections_accepted, 1);
     atomic_store_explicit(&room->stats.connections_open, room->open, memory_order_relaxed);
+    deadline_settle(room, con);
     return true;
 }
 
@@ -66,6 +69,7 @@ void conn_close(conn_room *room, conn *con) {
     con->dead = true;
     exchange_on_disconnect(room, con);
     output_drop(&room->out, &con->sink);
+    wheel_clear(&room->conn_timers, &con->timer);
     /* A forked child may still have a copy of the socket, and then close alone would leave it on the poll set, with a
      * pointer to memory that is freed soon. */
     epoll_ctl(room->epoll_fd, EPOLL_CTL_DEL, con->sink.fd, NULL);
@@ -76,7 +80,7 @@ void conn_close(conn_room *room, conn *con) {
     con->sink.fd = -1;
     buffer_deinit(&con->sink.pending);
     buffer_deinit(&con->in);
-    intake_close_request(con);
+    room_drop_request(con);
     if (con->previous != NULL) {
         con->previous->next = con->next;
     } else {
@@ -129,7 +133,17 @@ static ssize_t conn_receive(conn_room *room, conn *con) {
     con->readable = n == (ssize_t)room->scratch_len || (n > 0 && con->hung_up);
     con->eof = con->eof || n == 0;
     con->sink.broken = con->sink.broken || (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK);
+    if (n > 0) {
+        deadline_on_moved(room, con, (size_t)n);
+    }
     return n;
+}
+
+/* Octets for the protocol that the connection was switched to. */
+static void conn_hand_on(conn_room *room, conn *con, const uint8_t *octets, ssize_t len) {
+    if (len >= 0 && !con->protocol->on_octets(room, con, octets, (size_t)len)) {
+        con->closing = true;
+    }
 }
 
 /* Reads while there is something to read and a use for it; a few times only, so that the others get their turn. */
@@ -142,10 +156,12 @@ static void conn_read(conn_room *room, conn *con) {
             return;
         }
         ssize_t n = conn_receive(room, con);
-        if (n > 0) {
+        if (con->protocol != NULL) {
+            conn_hand_on(room, con, room->scratch, n);
+        } else if (n > 0) {
             intake_push(room, con, room->scratch, (size_t)n);
         } else if (n == 0) {
-            intake_on_eof(con);
+            intake_on_eof(room, con);
         }
     }
 }
@@ -184,9 +200,13 @@ static void conn_settle(conn_room *room, conn *con) {
     }
     if (con->lingering) {
         conn_linger(room, con);
+        deadline_settle(room, con);
         return;
     }
-    if (conn_may_resume(con)) {
+    if (con->protocol != NULL && con->in.len > 0) {
+        conn_hand_on(room, con, con->in.octets, (ssize_t)con->in.len); /* came with the request */
+        buffer_deinit(&con->in);
+    } else if (conn_may_resume(con)) {
         intake_resume(room, con);
     }
     conn_read(room, con);
@@ -204,6 +224,7 @@ static void conn_settle(conn_room *room, conn *con) {
     if (idle && finished) {
         conn_end(room, con);
     }
+    deadline_settle(room, con);
 }
 
 void conn_on_event(conn_room *room, conn *con, uint32_t events) {
@@ -217,8 +238,65 @@ void conn_on_event(conn_room *room, conn *con, uint32_t events) {
     con->readable = con->readable || (events & (EPOLLIN | EPOLLRDHUP)) != 0;
     con->hung_up = con->hung_up || (events & EPOLLRDHUP) != 0;
     if ((events & EPOLLOUT) && con->sink.pending.len > 0) {
+        const size_t sent = con->sink.sent;
+        const size_t len = con->sink.pending.len;
         output_on_writable(&con->sink);
+        const size_t taken = (con->sink.pending.len == 0 ? len : con->sink.sent) - sent;
+        if (taken > 0) {
+            deadline_on_moved(room, con, taken);
+        }
     }
+    conn_settle(room, con);
+}
+
+/* Closes at once and tells the client that what it has got is not all. */
+static void conn_reset(conn_room *room, conn *con) {
+    const struct linger now = {.l_onoff = 1, .l_linger = 0};
+    setsockopt(con->sink.fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    conn_close(room, con);
+}
+
+/* A client may have sent a request in this very moment: it is read, or else the client is told of the end and not
+ * reset, so that it knows it may send it again. */
+static void conn_end_idle(conn_room *room, conn *con) {
+    con->readable = true;
+    conn_settle(room, con);
+    if (!con->dead && con->phase == DEADLINE_KEEPALIVE && con->since_ms + room->timeouts.keepalive_ms <= room->now_ms) {
+        stats_add(&room->stats.timeouts_keepalive, 1);
+        con->closing = true;
+        con->lingered++;
+        conn_end(room, con);
+        deadline_settle(room, con);
+    }
+}
+
+void conn_on_timer(conn_room *room, wheel_timer *timer) {
+    conn *con = (conn *)(void *)((uint8_t *)timer - offsetof(conn, timer));
+    if (!deadline_met(room, con)) {
+        return;
+    }
+    switch ((deadline_phase)con->phase) {
+    case DEADLINE_KEEPALIVE:
+        conn_end_idle(room, con);
+        return;
+    case DEADLINE_WRITE:
+        stats_add(&room->stats.timeouts_write, 1);
+        conn_reset(room, con);
+        return;
+    case DEADLINE_LINGER:
+        conn_close(room, con);
+        return;
+    case DEADLINE_HEADER:
+        stats_add(&room->stats.timeouts_header, 1);
+        if (con->in.len == 0) {
+            conn_close(room, con); /* it has asked for nothing, and is told nothing */
+            return;
+        }
+        break;
+    default:
+        stats_add(&room->stats.timeouts_body, 1);
+    }
+    intake_on_timeout(room, con);
     conn_settle(room, con);
 }
 

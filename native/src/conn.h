@@ -19,6 +19,8 @@ void conn_close(conn_room *room, conn *con);
 /* Frees the connections that were closed in this turn. */
 void conn_bury(conn_room *room);
 
+/* Its timer has fired: if a deadline is met, it is told so and ended. */
+void conn_on_timer(conn_room *room, wheel_timer *timer);
 void conn_on_event(conn_room *room, conn *con, uint32_t events);
 /* Brings every connection that was answered to rest: it waits for its turn to go on, closes, or is idle. */
 void conn_settle_touched(conn_room *room);

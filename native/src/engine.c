@@ -111,7 +111,7 @@ int32_t tb_engine_open(const tb_config *config, tb_engine **engine) {
             code = TB_ENOMEM;
         }
         if (code == TB_OK) {
-            code = monitor_open(&made->mon, &made->lob, &made->sched.room.stats, made->config.takeover_ms);
+            code = monitor_open(&made->mon, &made->lob, &made->sched, made->config.takeover_ms);
         }
         if (code != TB_OK) {
             engine_release(made);
@@ -425,6 +425,26 @@ int32_t tb_engine_respond(tb_engine *engine, const void *answers, size_t answers
     return code;
 }
 
+int32_t tb_engine_set_timeout(tb_engine *engine, uint64_t handle, uint64_t timeout_ms) {
+    int32_t code = timeout_ms > UINT32_MAX ? TB_EINVAL : engine_enter(engine);
+    if (code != TB_OK) {
+        return code;
+    }
+    code = scheduler_post_timeout(&engine->sched, handle, timeout_ms);
+    engine_leave(engine);
+    return code;
+}
+
+int32_t tb_engine_overdue(tb_engine *engine, uint64_t *pairs, size_t pairs_max) {
+    int32_t code = pairs == NULL || pairs_max == 0 ? TB_EINVAL : engine_enter(engine);
+    if (code != TB_OK) {
+        return code;
+    }
+    code = (int32_t)overdue_take(&engine->sched.room.overdue, pairs, pairs_max);
+    engine_leave(engine);
+    return code;
+}
+
 int32_t tb_engine_stats(tb_engine *engine, tb_stats *out) {
     int32_t code = out == NULL ? TB_EINVAL : engine_enter(engine);
     if (code != TB_OK) {
@@ -441,6 +461,12 @@ int32_t tb_engine_stats(tb_engine *engine, tb_stats *out) {
         .handles_open = stats_of(&from->handles_open),
         .answers_refused = stats_of(&from->answers_refused),
         .answers_late = stats_of(&from->answers_late),
+        .requests_shed = stats_of(&from->requests_shed),
+        .requests_overdue = stats_of(&from->requests_overdue),
+        .timeouts_header = stats_of(&from->timeouts_header),
+        .timeouts_body = stats_of(&from->timeouts_body),
+        .timeouts_keepalive = stats_of(&from->timeouts_keepalive),
+        .timeouts_write = stats_of(&from->timeouts_write),
         .polls = stats_of(&from->polls),
         .takeovers = stats_of(&from->takeovers),
         .standbys = atomic_load(&engine->lob.standbys),

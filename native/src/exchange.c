@@ -7,11 +7,30 @@
 #include "exchange.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "tinybeam.h"
+
 static exchange_kind exchange_kind_of(const exchange *ex) {
-    return (exchange_kind){.head = ex->head, .safe = ex->safe, .http10 = ex->http10, .keep_alive = ex->keep_alive};
+    return (exchange_kind){
+        .head = ex->head,
+        .safe = ex->safe,
+        .http10 = ex->http10,
+        .keep_alive = ex->keep_alive,
+        .upgrade = ex->upgrade,
+    };
+}
+
+/* The exchange is handed over now. Its timer stays where it is when it fires before the deadline: it looks again then.
+ */
+static void exchange_begin(conn_room *room, exchange *ex) {
+    ex->since_ms = room->now_ms;
+    ex->due_ms = room->now_ms + room->timeouts.request_ms;
+    if (!wheel_holds(&ex->timer) || ex->timer.at > ex->due_ms + room->timeouts.request_ms / 8) {
+        wheel_set(&room->exchange_timers, &ex->timer, ex->due_ms);
+    }
 }
 
 bool exchange_open(conn_room *room, conn *con, exchange_kind kind, uint64_t *handle) {
@@ -25,6 +44,8 @@ bool exchange_open(conn_room *room, conn *con, exchange_kind kind, uint64_t *han
     ex->safe = kind.safe;
     ex->http10 = kind.http10;
     ex->keep_alive = kind.keep_alive;
+    ex->upgrade = kind.upgrade;
+    exchange_begin(room, ex);
     if (con->first == HANDLE_NONE) {
         con->first = slot;
     } else {
@@ -38,7 +59,7 @@ bool exchange_open(conn_room *room, conn *con, exchange_kind kind, uint64_t *han
 
 static response_connection exchange_connection(const conn_room *room, const conn *con, exchange_kind kind) {
     bool last = con->in_flight <= 1 && con->in.len == 0 && con->request == NULL;
-    if (!kind.keep_alive || (room->draining && last)) {
+    if (!kind.keep_alive || (room->draining && last) || (con->closing && con->in_flight <= 1)) {
         return RESPONSE_CLOSE;
     }
     return kind.http10 ? RESPONSE_KEEP_ALIVE : RESPONSE_PERSIST;
@@ -49,7 +70,7 @@ static size_t exchange_body_len(exchange_kind kind, const response *res) {
 }
 
 void exchange_write(conn_room *room, conn *con, exchange_kind kind, response res, const uint8_t *body) {
-    res.connection = exchange_connection(room, con, kind);
+    res.connection = res.upgrade != NULL ? RESPONSE_PERSIST : exchange_connection(room, con, kind);
     if (res.connection == RESPONSE_CLOSE) {
         con->closing = true;
     }
@@ -120,6 +141,97 @@ bool exchange_open_ready(conn_room *room, conn *con, exchange_kind kind, const r
     return true;
 }
 
+bool exchange_offer(conn_room *room, conn *con, exchange_kind kind, uint64_t *handle) {
+    assert(con->in_flight == 0 && con->request != NULL);
+    if (!exchange_open(room, con, kind, handle)) {
+        return false;
+    }
+    con->request->slot = con->first;
+    con->request->offered = true;
+    room->handles.slots[con->first].offered = true;
+    return true;
+}
+
+uint64_t exchange_hand_over(conn_room *room, conn *con) {
+    exchange *ex = &room->handles.slots[con->request->slot];
+    assert(ex->granted && con->first == con->request->slot);
+    ex->granted = false;
+    exchange_begin(room, ex);
+    return handle_of(&room->handles, con->request->slot);
+}
+
+void exchange_cancel(conn_room *room, conn *con) {
+    assert(room->handles.slots[con->first].granted && con->first == con->last);
+    exchange_pop(room, con);
+}
+
+/* The body of an offered request is wanted. Gives the status of the answer that the request has to get instead, or 0.
+ */
+static uint32_t exchange_grant(conn_room *room, exchange *ex, uint32_t slot, uint64_t bytes_max) {
+    conn *con = ex->conn;
+    conn_request *request = con->request;
+    if (body_announced(&request->state) > bytes_max) {
+        return 413;
+    }
+    if (!ex->offered || !handle_reopen(&room->handles, slot)) {
+        return 500;
+    }
+    request->limits.bytes_max = bytes_max;
+    request->offered = ex->offered = false;
+    ex->granted = true;
+    ex->due_ms = WHEEL_NEVER; /* until the body is whole, the client is the one that is waited for */
+    con->continue_due = request->expects;
+    return 0;
+}
+
+/* An offered request was answered without its body, which may be on its way: nothing after it can be read. */
+static void exchange_decline_body(conn *con, exchange *ex) {
+    ex->offered = false;
+    ex->keep_alive = false;
+    con->lingered++; /* see conn_end */
+    room_drop_request(con);
+}
+
+/* The connection leaves HTTP, if that is what its request has asked for. */
+static bool exchange_switch(conn_room *room, conn *con, const exchange *ex) {
+    if (ex->upgrade == 0 || ex->offered || con->first != con->last || con->closing) {
+        return false;
+    }
+    con->protocol = &room->protocols[ex->upgrade - 1];
+    return true;
+}
+
+/* Answers with a status and a line of text of our own. */
+static void exchange_answer_plainly(conn_room *room, uint32_t slot, uint32_t status, const char *text) {
+    static const uint8_t fields[] = "Content-Type: text/plain; charset=utf-8\r\n";
+    const answer ans = {
+        .status = status,
+        .fields = fields,
+        .fields_len = sizeof fields - 1,
+        .body = (const uint8_t *)text,
+        .body_len = strlen(text),
+    };
+    exchange_answer(room, slot, &ans);
+}
+
+/* Does what an answer asks for beside being written. False when it cannot be; then another one was given for it, or
+ * none is due yet. */
+static bool exchange_heed(conn_room *room, uint32_t slot, const answer *ans) {
+    exchange *ex = &room->handles.slots[slot];
+    if (ans->kind == TB_KIND_CONTINUE) {
+        const uint32_t status = ex->offered ? exchange_grant(room, ex, slot, ans->body_bytes_max) : 500;
+        if (status != 0) {
+            exchange_answer_plainly(room, slot, status, status == 413 ? "the body is larger than this takes\n" : "");
+        }
+        return false;
+    }
+    if (ans->status == 101 && !exchange_switch(room, ex->conn, ex)) {
+        exchange_answer_plainly(room, slot, 500, "");
+        return false;
+    }
+    return true;
+}
+
 void exchange_answer(conn_room *room, uint32_t slot, const answer *ans) {
     exchange *ex = &room->handles.slots[slot];
     conn *con = ex->conn;
@@ -127,14 +239,21 @@ void exchange_answer(conn_room *room, uint32_t slot, const answer *ans) {
         handle_close(&room->handles, slot);
         return;
     }
+    room_touch(room, con);
+    if (!exchange_heed(room, slot, ans)) {
+        return;
+    }
+    if (ex->offered) {
+        exchange_decline_body(con, ex);
+    }
     response res = {
         .status = ans->status,
         .kind = ans->kind,
         .fields = ans->fields,
         .fields_len = ans->fields_len,
         .body_len = ans->body_len,
+        .upgrade = ans->status == 101 ? con->protocol->token : NULL,
     };
-    room_touch(room, con);
     if (con->first != slot) {
         exchange_keep(room, con, ex, res, ans->body);
         return;
@@ -144,12 +263,48 @@ void exchange_answer(conn_room *room, uint32_t slot, const answer *ans) {
     exchange_flush_ready(room, con);
 }
 
+void exchange_set_timeout(conn_room *room, uint64_t handle, uint64_t timeout_ms) {
+    const uint32_t slot = (uint32_t)handle & (HANDLE_SLOTS_MAX - 1);
+    if (slot >= room->handles.used || handle_of(&room->handles, slot) != handle ||
+        !handle_awaits(&room->handles, slot)) {
+        return;
+    }
+    exchange *ex = &room->handles.slots[slot];
+    ex->due_ms = timeout_ms == 0 ? WHEEL_NEVER : ex->since_ms + timeout_ms;
+    if (timeout_ms > 0) {
+        wheel_set(&room->exchange_timers, &ex->timer, ex->due_ms);
+    }
+}
+
+void exchange_on_timer(conn_room *room, wheel_timer *timer) {
+    exchange *ex = (exchange *)(void *)((uint8_t *)timer - offsetof(exchange, timer));
+    uint32_t slot = (uint32_t)(ex - room->handles.slots);
+    if (!handle_awaits(&room->handles, slot) || ex->due_ms == WHEEL_NEVER) {
+        return;
+    }
+    if (room->now_ms < ex->due_ms) {
+        wheel_set(&room->exchange_timers, timer, ex->due_ms);
+        return;
+    }
+    const uint64_t handle = handle_of(&room->handles, slot);
+    const int32_t code = handle_take(&room->handles, handle, &slot);
+    if (code != TB_OK && code != TB_EDISCONNECTED) {
+        return; /* its answer has just been given, and is on its way */
+    }
+    stats_add(&room->stats.requests_overdue, 1);
+    overdue_push(&room->overdue, handle, room->now_ms - ex->since_ms);
+    if (ex->conn != NULL) {
+        ex->conn->closing = true; /* what else it has sent would only queue up behind */
+    }
+    exchange_answer_plainly(room, slot, 504, "the request has taken too long\n");
+}
+
 void exchange_on_disconnect(conn_room *room, conn *con) {
     while (con->first != HANDLE_NONE) {
         uint32_t slot = con->first;
         exchange *ex = &room->handles.slots[slot];
         con->first = ex->next;
-        if (ex->ready) {
+        if (ex->ready || ex->granted) { /* nobody has its handle */
             handle_close(&room->handles, slot);
         } else {
             handle_on_disconnect(&room->handles, slot);

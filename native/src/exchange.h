@@ -15,9 +15,10 @@ typedef struct exchange_kind {
     bool safe;
     bool http10;
     bool keep_alive;
+    uint8_t upgrade; /* the protocol that it asks for: 1 + its index, or 0 */
 } exchange_kind;
 
-/* Opens a handle for a request at the end of the connection's chain. False when no slot is free. */
+/* Opens a handle, and its deadline, for a request at the end of the connection's chain. False when no slot is free. */
 bool exchange_open(conn_room *room, conn *con, exchange_kind kind, uint64_t *handle);
 /* The same for an answer that is known already: it waits behind those before it. */
 bool exchange_open_ready(conn_room *room, conn *con, exchange_kind kind, const response *res, const uint8_t *body);
@@ -25,6 +26,17 @@ bool exchange_open_ready(conn_room *room, conn *con, exchange_kind kind, const r
 void exchange_write(conn_room *room, conn *con, exchange_kind kind, response res, const uint8_t *body);
 /* Spends a slot that was taken: its answer goes to the wire, or waits for its turn. */
 void exchange_answer(conn_room *room, uint32_t slot, const answer *ans);
+/* Offers the connection's request, which is the only one unanswered, without its body. False when no slot is free. */
+bool exchange_offer(conn_room *room, conn *con, exchange_kind kind, uint64_t *handle);
+/* The body that was asked for is whole: the handle that the request goes on with. */
+uint64_t exchange_hand_over(conn_room *room, conn *con);
+/* The body that was asked for will never be whole: the exchange is forgotten. */
+void exchange_cancel(conn_room *room, conn *con);
+/* Gives an exchange another deadline, counted from when it was handed over; 0 is none. */
+void exchange_set_timeout(conn_room *room, uint64_t handle, uint64_t timeout_ms);
+/* The timer of an exchange has fired: if it is still unanswered and its deadline met, it is answered 504 here, and
+ * noted. */
+void exchange_on_timer(conn_room *room, wheel_timer *timer);
 /* The client has left: every exchange of the connection is told. */
 void exchange_on_disconnect(conn_room *room, conn *con);
 

@@ -78,7 +78,8 @@ bool handle_open(handle_table *table, uint64_t *handle, uint32_t *slot) {
     ex->answer = NULL;
     ex->answer_len = 0;
     ex->next = HANDLE_NONE;
-    ex->ready = false;
+    ex->ready = ex->offered = ex->granted = false;
+    ex->upgrade = 0;
     atomic_store_explicit(&ex->ticket, handle_ticket(generation, HANDLE_OPEN), memory_order_release);
     table->open++;
     *slot = index;
@@ -141,4 +142,22 @@ void handle_close(handle_table *table, uint32_t slot) {
     atomic_store_explicit(&ex->ticket, handle_ticket(generation + 1, HANDLE_FREE), memory_order_release);
     ex->next = table->free_head;
     table->free_head = slot;
+}
+
+bool handle_reopen(handle_table *table, uint32_t slot) {
+    exchange *ex = &table->slots[slot];
+    const uint64_t ticket = atomic_load_explicit(&ex->ticket, memory_order_relaxed);
+    const uint32_t generation = handle_generation(ticket);
+    assert((ticket & HANDLE_STATE_MASK) == HANDLE_TAKEN);
+    if (generation == UINT32_MAX) {
+        return false;
+    }
+    atomic_store_explicit(&ex->ticket, handle_ticket(generation + 1, HANDLE_OPEN), memory_order_release);
+    return true;
+}
+
+bool handle_awaits(const handle_table *table, uint32_t slot) {
+    const uint64_t ticket = atomic_load_explicit(&table->slots[slot].ticket, memory_order_relaxed);
+    const unsigned state = (unsigned)(ticket & HANDLE_STATE_MASK);
+    return state == HANDLE_OPEN || state == HANDLE_GONE;
 }

@@ -15,6 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "wheel.h"
+
 struct conn;
 
 enum { HANDLE_SLOT_BITS = 20, HANDLE_SLOTS_MAX = 1 << HANDLE_SLOT_BITS };
@@ -32,6 +34,12 @@ typedef struct exchange {
     bool safe;     /* a safe method: may run beside other safe ones of its connection (RFC 9112 §9.3.2) */
     bool http10;
     bool keep_alive;
+    bool offered;    /* its body is not asked for yet */
+    bool granted;    /* its body is arriving; nobody has the handle */
+    uint8_t upgrade; /* the protocol that it asks for: 1 + its index, or 0 */
+    wheel_timer timer;
+    uint64_t since_ms; /* when it was handed over */
+    uint64_t due_ms;   /* when it is answered 504 */
 } exchange;
 
 typedef struct handle_table {
@@ -55,6 +63,11 @@ int32_t handle_take(handle_table *table, uint64_t handle, uint32_t *slot);
 void handle_on_disconnect(handle_table *table, uint32_t slot);
 /* Frees a slot; its handle is stale from now on. Scheduler only. */
 void handle_close(handle_table *table, uint32_t slot);
+/* Makes the slot of a handle that was taken open again, under a new handle: see handle_of. False when its
+ * generations are used up. Scheduler only. */
+bool handle_reopen(handle_table *table, uint32_t slot);
+/* Whether the slot is open and not taken; whoever knows its handle may answer. */
+bool handle_awaits(const handle_table *table, uint32_t slot);
 /* The handle of a slot as it stands. */
 uint64_t handle_of(const handle_table *table, uint32_t slot);
 

@@ -9,7 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "deadline.h"
 #include "exchange.h"
+#include "protocol.h"
 #include "tinybeam.h"
 
 typedef enum intake_step {
@@ -21,21 +23,15 @@ typedef enum intake_step {
 
 static const uint8_t intake_continue[] = "HTTP/1.1 100 Continue\r\n\r\n";
 
-void intake_close_request(conn *con) {
-    if (con->request != NULL) {
-        buffer_deinit(&con->request->head);
-        buffer_deinit(&con->request->body);
-        free(con->request);
-        con->request = NULL;
-    }
-}
-
 static void intake_refuse(conn_room *room, conn *con, uint32_t status, const char *reason) {
     con->refusal = (uint16_t)status;
     con->refusal_reason = reason;
     con->continue_due = false;
     con->lingered++; /* the rest of it may be on its way: see conn_end */
-    intake_close_request(con);
+    if (con->request != NULL && con->request->slot != HANDLE_NONE) {
+        exchange_cancel(room, con); /* its body was asked for; a request that is offered is not read on */
+    }
+    room_drop_request(con);
     stats_add(&room->stats.requests_refused, 1);
 }
 
@@ -53,7 +49,19 @@ static bool intake_turn(const conn_room *room, const conn *con, bool safe) {
 
 static void intake_begin(conn_room *room, conn *con, exchange_kind kind) {
     con->closing = con->closing || !kind.keep_alive;
+    con->served++;
     stats_add(&room->stats.requests, 1);
+}
+
+/* There is room in the batch, but no handle. A connection that has some waits for its own answers; another one would
+ * wait for it is not known what, and is better served with a clear word. */
+static intake_step intake_shed(conn_room *room, conn *con) {
+    if (con->in_flight > 0) {
+        return INTAKE_TURN;
+    }
+    intake_refuse(room, con, 503, "this server has as many requests open as it takes; try again later");
+    stats_add(&room->stats.requests_shed, 1);
+    return INTAKE_NEXT;
 }
 
 /* Answers a constant without Python. False when it has to wait for room. */
@@ -70,31 +78,79 @@ static bool intake_answer_constant(conn_room *room, conn *con, const constant *i
         return false;
     }
     con->closing = con->closing || !kind.keep_alive;
+    con->served++;
+    deadline_restart(con);
     stats_add(&room->stats.constants, 1);
     return true;
 }
 
-static intake_step intake_begin_body(conn_room *room, conn *con, const parser_request *parsed, exchange_kind kind,
-                                     size_t head_len) {
-    if (parsed->framing == PARSER_BODY_LENGTH && parsed->content_length > room->body_limits.bytes_max) {
-        intake_refuse(room, con, 413, "the body is larger than this server takes (RFC 9110 §15.5.14)");
-        return INTAKE_NEXT;
+/* Whether Python has to be asked before the body is read: the client waits for a word, or the body may be longer than
+ * every route takes. */
+static bool intake_must_offer(const conn_room *room, const parser_request *parsed, size_t arrived) {
+    const bool chunked = parsed->framing == PARSER_BODY_CHUNKED;
+    if (parsed->expect_continue && (chunked ? arrived == 0 : arrived < parsed->content_length)) {
+        return true;
     }
+    return room->offer_bytes != UINT64_MAX && (chunked || parsed->content_length > room->offer_bytes);
+}
+
+/* A place for a request whose body is to be read. False when memory is out. */
+static bool intake_open_request(conn_room *room, conn *con, const parser_request *parsed, exchange_kind kind,
+                                size_t head_len) {
     conn_request *request = calloc(1, sizeof *request);
     con->request = request;
     if (request == NULL || !buffer_reserve(&request->head, batch_head_max(head_len, parsed))) {
         con->sink.broken = true;
-        return INTAKE_MORE;
+        return false;
     }
     uint8_t *end = batch_write_head(request->head.octets, parsed, con->peer, con->peer_len);
     request->head.len = (size_t)(end - request->head.octets);
+    request->limits = room->body_limits;
+    request->slot = HANDLE_NONE;
     request->head_method = kind.head;
     request->safe = kind.safe;
     request->http10 = kind.http10;
     request->keep_alive = kind.keep_alive;
+    request->upgrade = kind.upgrade;
+    request->expects = parsed->expect_continue;
     body_init(&request->state, parsed->framing, parsed->content_length);
-    con->continue_due = parsed->expect_continue;
+    return true;
+}
+
+/* Hands the head over alone. It waits until nothing else is unanswered: its own answer may end the connection. */
+static intake_step intake_offer(conn_room *room, conn *con, const parser_request *parsed, exchange_kind kind,
+                                size_t head_len) {
+    const batch_rest rest = {.offered = true};
+    uint64_t handle;
+    if (con->in_flight > 0) {
+        return INTAKE_TURN;
+    }
+    if (!batch_fits(&room->batch, batch_record_max(batch_head_max(head_len, parsed), &rest))) {
+        return INTAKE_ROOM;
+    }
+    if (!intake_open_request(room, con, parsed, kind, head_len)) {
+        return INTAKE_MORE;
+    }
+    if (!exchange_offer(room, con, kind, &handle)) {
+        return intake_shed(room, con);
+    }
+    batch_push(&room->batch, handle, con->request->head.octets, con->request->head.len, &rest);
+    con->served++;
+    stats_add(&room->stats.requests, 1);
     return INTAKE_NEXT;
+}
+
+static intake_step intake_begin_body(conn_room *room, conn *con, const parser_request *parsed, exchange_kind kind,
+                                     size_t head_len, size_t arrived) {
+    const bool askable = room->offer_bytes != UINT64_MAX;
+    if (!askable && parsed->framing == PARSER_BODY_LENGTH && parsed->content_length > room->body_limits.bytes_max) {
+        intake_refuse(room, con, 413, "the body is larger than this server takes (RFC 9110 §15.5.14)");
+        return INTAKE_NEXT;
+    }
+    if (intake_must_offer(room, parsed, arrived)) {
+        return intake_offer(room, con, parsed, kind, head_len);
+    }
+    return intake_open_request(room, con, parsed, kind, head_len) ? INTAKE_NEXT : INTAKE_MORE;
 }
 
 static intake_step intake_next_bare(conn_room *room, conn *con, const parser_request *parsed, exchange_kind kind,
@@ -106,8 +162,11 @@ static intake_step intake_next_bare(conn_room *room, conn *con, const parser_req
         }
     }
     uint64_t handle;
-    if (!batch_fits(&room->batch, batch_head_max(head_len, parsed)) || !exchange_open(room, con, kind, &handle)) {
+    if (!batch_fits(&room->batch, batch_head_max(head_len, parsed))) {
         return INTAKE_ROOM;
+    }
+    if (!exchange_open(room, con, kind, &handle)) {
+        return intake_shed(room, con);
     }
     uint8_t *start = batch_at(&room->batch);
     uint8_t *end = batch_write_head(start, parsed, con->peer, con->peer_len);
@@ -142,13 +201,18 @@ static intake_step intake_next_head(conn_room *room, conn *con, const uint8_t *o
         .head = parsed.method_id == PARSER_METHOD_HEAD,
         .safe = intake_safe(&parsed),
         .http10 = parsed.minor_version == 0,
-        .keep_alive = parsed.keep_alive,
+        .keep_alive = parsed.keep_alive && con->served + 1 < room->requests_max,
     };
+    if (parsed.upgrade) {
+        kind.upgrade = protocol_find(room->protocols, room->protocols_len, &parsed);
+        kind.safe = kind.safe && kind.upgrade == 0; /* what follows it may be another protocol's */
+    }
     if (!intake_turn(room, con, kind.safe)) {
         return INTAKE_TURN;
     }
-    intake_step step = parsed.framing == PARSER_BODY_NONE ? intake_next_bare(room, con, &parsed, kind, (size_t)n)
-                                                          : intake_begin_body(room, con, &parsed, kind, (size_t)n);
+    intake_step step = parsed.framing == PARSER_BODY_NONE
+                           ? intake_next_bare(room, con, &parsed, kind, (size_t)n)
+                           : intake_begin_body(room, con, &parsed, kind, (size_t)n, len - (size_t)n);
     *used = step == INTAKE_NEXT ? (size_t)n : 0;
     return step;
 }
@@ -156,34 +220,53 @@ static intake_step intake_next_head(conn_room *room, conn *con, const uint8_t *o
 /* The body is whole: hands the request over. */
 static intake_step intake_end_body(conn_room *room, conn *con) {
     conn_request *request = con->request;
-    exchange_kind kind = {
+    const exchange_kind kind = {
         .head = request->head_method,
         .safe = request->safe,
         .http10 = request->http10,
         .keep_alive = request->keep_alive,
+        .upgrade = request->upgrade,
     };
+    const batch_rest rest = {
+        .body = request->body.octets,
+        .body_len = request->body.len,
+        .trailers = request->trailers.octets,
+        .trailers_len = request->trailers.len,
+    };
+    const bool granted = request->slot != HANDLE_NONE;
     uint64_t handle;
-    if (!intake_turn(room, con, kind.safe)) {
+    if (!granted && !intake_turn(room, con, kind.safe)) {
         return INTAKE_TURN;
     }
-    if (!batch_fits(&room->batch, request->head.len + request->body.len + TERM_HEAD_MAX) ||
-        !exchange_open(room, con, kind, &handle)) {
+    if (!batch_fits(&room->batch, batch_record_max(request->head.len, &rest))) {
         return INTAKE_ROOM;
     }
-    batch_push(&room->batch, handle, request->head.octets, request->head.len, request->body.octets, request->body.len);
-    intake_close_request(con);
-    intake_begin(room, con, kind);
+    if (granted) {
+        handle = exchange_hand_over(room, con);
+    } else if (!exchange_open(room, con, kind, &handle)) {
+        return intake_shed(room, con);
+    }
+    batch_push(&room->batch, handle, request->head.octets, request->head.len, &rest);
+    room_drop_request(con);
+    if (granted) {
+        con->closing = con->closing || !kind.keep_alive; /* it was counted when it was offered */
+    } else {
+        intake_begin(room, con, kind);
+    }
     return INTAKE_NEXT;
 }
 
 static intake_step intake_next_body(conn_room *room, conn *con, const uint8_t *octets, size_t len, size_t *used) {
     conn_request *request = con->request;
+    if (request->offered) {
+        return INTAKE_TURN;
+    }
     while (!request->complete) {
         size_t consumed = 0;
         const uint8_t *data = NULL;
         size_t data_len = 0;
         parser_error error;
-        body_event event = body_next(&request->state, octets + *used, len - *used, &room->body_limits, &consumed, &data,
+        body_event event = body_next(&request->state, octets + *used, len - *used, &request->limits, &consumed, &data,
                                      &data_len, &error);
         *used += consumed;
         if (consumed > 0) {
@@ -193,7 +276,8 @@ static intake_step intake_next_body(conn_room *room, conn *con, const uint8_t *o
             intake_refuse(room, con, error.status, error.reason);
             return INTAKE_NEXT;
         }
-        if (event == BODY_DATA && !buffer_push(&request->body, data, data_len)) {
+        buffer *into = event == BODY_TRAILER ? &request->trailers : &request->body;
+        if ((event == BODY_DATA || event == BODY_TRAILER) && !buffer_push(into, data, data_len)) {
             con->sink.broken = true;
             return INTAKE_MORE;
         }
@@ -259,24 +343,29 @@ bool intake_kept(const conn *con) {
 
 bool intake_blocked(const conn *con) {
     /* With an answer outstanding, octets that were kept and are no mere beginning of a request wait for their turn. */
-    return con->in_flight > 0 &&
-           ((con->in.len > 0 && con->parsed == 0) || (con->request != NULL && con->request->complete));
+    return con->in_flight > 0 && ((con->in.len > 0 && con->parsed == 0) ||
+                                  (con->request != NULL && (con->request->complete || con->request->offered)));
 }
 
-void intake_on_eof(conn *con) {
+void intake_on_eof(conn_room *room, conn *con) {
     /* What was kept because an earlier answer must come first is a whole request, and still gets its answer. */
     bool unfinished = (con->in.len > 0 && con->parsed > 0) || (con->request != NULL && !con->request->complete);
     if (unfinished && con->refusal == 0 && !con->closing) {
-        con->refusal = 400;
-        con->refusal_reason = "the connection ended inside a request (RFC 9112 §8)";
-        intake_close_request(con);
+        intake_refuse(room, con, 400, "the connection ended inside a request (RFC 9112 §8)");
         buffer_deinit(&con->in);
     }
 }
 
+void intake_on_timeout(conn_room *room, conn *con) {
+    intake_refuse(room, con, 408, "the request took too long to arrive (RFC 9110 §15.5.9)");
+    buffer_deinit(&con->in);
+}
+
 static void intake_pay_refusal(conn_room *room, conn *con) {
     char text[256];
-    static const uint8_t fields[] = "Content-Type: text/plain; charset=utf-8\r\n";
+    static const uint8_t fields[] = "Content-Type: text/plain; charset=utf-8\r\n"
+                                    "Retry-After: 1\r\n";
+    static const size_t retry_len = sizeof "Retry-After: 1\r\n" - 1;
     size_t len = strlen(con->refusal_reason);
     len = len < sizeof text - 1 ? len : sizeof text - 1;
     memcpy(text, con->refusal_reason, len);
@@ -284,7 +373,7 @@ static void intake_pay_refusal(conn_room *room, conn *con) {
     response res = {
         .status = con->refusal,
         .fields = fields,
-        .fields_len = sizeof fields - 1,
+        .fields_len = sizeof fields - 1 - (con->refusal == 503 ? 0 : retry_len),
         .body_len = len,
     };
     con->refusal = 0;
@@ -293,13 +382,16 @@ static void intake_pay_refusal(conn_room *room, conn *con) {
 }
 
 void intake_pay_dues(conn_room *room, conn *con) {
-    if (con->in_flight > 0 || con->closing) {
+    const uint16_t own = con->continue_due && con->request != NULL && con->request->slot != HANDLE_NONE;
+    if (con->in_flight > own || con->closing) {
         return;
     }
     if (con->refusal != 0) {
         intake_pay_refusal(room, con);
     } else if (con->continue_due) {
         con->continue_due = false;
-        output_push(&room->out, &con->sink, intake_continue, sizeof intake_continue - 1);
+        if (con->in.len == 0) { /* or else the body is on its way already */
+            output_push(&room->out, &con->sink, intake_continue, sizeof intake_continue - 1);
+        }
     }
 }

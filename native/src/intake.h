@@ -14,13 +14,14 @@ void intake_push(conn_room *room, conn *con, const uint8_t *octets, size_t len);
 /* Goes on with the octets that were kept. */
 void intake_resume(conn_room *room, conn *con);
 /* The client will send no more: an unfinished request is refused. */
-void intake_on_eof(conn *con);
+void intake_on_eof(conn_room *room, conn *con);
+/* Its octets are too slow: an unfinished request is refused. */
+void intake_on_timeout(conn_room *room, conn *con);
 /* Sends what waits for its turn: a refusal, or a "100 Continue". */
 void intake_pay_dues(conn_room *room, conn *con);
 /* Whether there is something that intake_resume might go on with. */
 bool intake_kept(const conn *con);
 /* Whether the kept octets wait for an answer, so that reading more would only pile them up. */
 bool intake_blocked(const conn *con);
-void intake_close_request(conn *con);
 
 #endif

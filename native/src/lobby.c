@@ -1,7 +1,8 @@
 /* Who holds the scheduler, and who waits to; see lobby.h.
  *
  * Owns:  the transitions of the word: running -> polling (the holder), polling -> running (the holder),
- *        running -> running of another (the monitor, or a holder that leaves).
+ *        running -> running of another (the monitor, or a holder that leaves), running -> served -> running (the
+ *        monitor, under the lock).
  * Knows: condition variables on the monotonic clock.
  * Never: lets the last one on stand-by go.
  */
@@ -14,7 +15,7 @@
 
 #include "tinybeam.h"
 
-enum { LOBBY_RUNNING = 1, LOBBY_POLLING = 2, LOBBY_NOBODY = 0xffff };
+enum { LOBBY_RUNNING = 1, LOBBY_POLLING = 2, LOBBY_SERVED = 3, LOBBY_NOBODY = 0xffff };
 
 static uint64_t lobby_word(uint32_t sequence, uint32_t holder, unsigned state) {
     return (uint64_t)sequence << 32 | (uint64_t)holder << 8 | state;
@@ -70,7 +71,8 @@ void lobby_deinit(lobby *lob) {
 static bool lobby_claim(lobby *lob, uint32_t runner) {
     uint64_t word = atomic_load(&lob->word);
     uint64_t claimed = lobby_word(lobby_sequence(word) + 1, runner, LOBBY_RUNNING);
-    return lobby_holder(word) == LOBBY_NOBODY && atomic_compare_exchange_strong(&lob->word, &word, claimed);
+    return lobby_holder(word) == LOBBY_NOBODY && lobby_state(word) == LOBBY_RUNNING &&
+           atomic_compare_exchange_strong(&lob->word, &word, claimed);
 }
 
 int32_t lobby_open(lobby *lob) {
@@ -151,18 +153,32 @@ int32_t lobby_close(lobby *lob, uint32_t runner) {
     return open ? TB_OK : TB_EINVAL;
 }
 
-bool lobby_take(lobby *lob, uint32_t runner) {
+/* The word, once nobody is serving. */
+static uint64_t lobby_settled_word(lobby *lob) {
     uint64_t word = atomic_load_explicit(&lob->word, memory_order_acquire);
-    if (lobby_holder(word) == LOBBY_NOBODY) {
-        lobby_claim(lob, runner);
+    while (lobby_state(word) == LOBBY_SERVED) {
+        pthread_mutex_lock(&lob->lock); /* the monitor has it while it serves */
+        pthread_mutex_unlock(&lob->lock);
         word = atomic_load_explicit(&lob->word, memory_order_acquire);
     }
-    if (lobby_holder(word) != runner || lobby_state(word) != LOBBY_RUNNING) {
-        return false;
+    return word;
+}
+
+bool lobby_take(lobby *lob, uint32_t runner) {
+    uint64_t word = lobby_settled_word(lob);
+    if (lobby_holder(word) == LOBBY_NOBODY) {
+        lobby_claim(lob, runner);
+        word = lobby_settled_word(lob);
     }
-    return atomic_compare_exchange_strong_explicit(&lob->word, &word,
-                                                   lobby_word(lobby_sequence(word), runner, LOBBY_POLLING),
-                                                   memory_order_acq_rel, memory_order_acquire);
+    while (lobby_holder(word) == runner && lobby_state(word) == LOBBY_RUNNING) {
+        const uint64_t polling = lobby_word(lobby_sequence(word), runner, LOBBY_POLLING);
+        if (atomic_compare_exchange_strong_explicit(&lob->word, &word, polling, memory_order_acq_rel,
+                                                    memory_order_acquire)) {
+            return true;
+        }
+        word = lobby_settled_word(lob); /* the monitor serves, or has just handed over */
+    }
+    return false;
 }
 
 void lobby_release(lobby *lob, uint32_t runner) {
@@ -243,6 +259,24 @@ bool lobby_on_tick(lobby *lob, uint64_t seen) {
     bool handed = lobby_hand_over(lob, word);
     pthread_mutex_unlock(&lob->lock);
     return handed;
+}
+
+bool lobby_begin_service(lobby *lob, uint64_t seen) {
+    pthread_mutex_lock(&lob->lock);
+    uint64_t word = seen;
+    if (lobby_state(word) == LOBBY_RUNNING &&
+        atomic_compare_exchange_strong(&lob->word, &word,
+                                       lobby_word(lobby_sequence(word), lobby_holder(word), LOBBY_SERVED))) {
+        return true;
+    }
+    pthread_mutex_unlock(&lob->lock);
+    return false;
+}
+
+void lobby_end_service(lobby *lob) {
+    const uint64_t word = atomic_load_explicit(&lob->word, memory_order_relaxed);
+    atomic_store(&lob->word, lobby_word(lobby_sequence(word), lobby_holder(word), LOBBY_RUNNING));
+    pthread_mutex_unlock(&lob->lock);
 }
 
 bool lobby_polling(const lobby *lob) {

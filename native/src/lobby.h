@@ -55,6 +55,10 @@ int64_t lobby_wait(lobby *lob, uint32_t runner);
 /* What the monitor does at a tick: hands the scheduler over when its holder has not polled since `seen`, the word of
  * the tick before, and is running handlers. True when it was handed over. */
 bool lobby_on_tick(lobby *lob, uint64_t seen);
+/* Holds the scheduler for a moment in place of a holder that has not polled since `seen`; a poll that comes meanwhile
+ * waits for lobby_end_service. False when it has polled. */
+bool lobby_begin_service(lobby *lob, uint64_t seen);
+void lobby_end_service(lobby *lob);
 /* Whether the holder is polling. */
 bool lobby_polling(const lobby *lob);
 /* When the monotonic clock will be this much later: what a timed wait on one of the conditions takes. */

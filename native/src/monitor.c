@@ -37,6 +37,21 @@ static void monitor_sleep(lobby *lob, uint64_t seen) {
     pthread_mutex_unlock(&lob->lock);
 }
 
+/* How long the next tick is: slower ones still end when a deadline is met. */
+static uint64_t monitor_tick_ms(const monitor *mon, uint64_t slowness) {
+    const uint64_t tick_ms = mon->tick_ms * slowness;
+    const uint64_t left_ms = scheduler_left_ms(mon->sched);
+    return left_ms >= tick_ms ? tick_ms : left_ms < 1 ? 1 : left_ms;
+}
+
+/* Keeps the deadlines in place of a holder that has not polled for a tick. */
+static void monitor_serve(monitor *mon, uint64_t seen) {
+    if (scheduler_left_ms(mon->sched) == 0 && lobby_begin_service(mon->lob, seen)) {
+        scheduler_serve(mon->sched);
+        lobby_end_service(mon->lob);
+    }
+}
+
 static void *monitor_run(void *context) {
     monitor *mon = context;
     lobby *lob = mon->lob;
@@ -44,7 +59,7 @@ static void *monitor_run(void *context) {
     uint64_t slowness = 1;
     unsigned quiet = 0;
     while (!atomic_load(&lob->closing)) {
-        monitor_tick(lob, mon->tick_ms * slowness);
+        monitor_tick(lob, monitor_tick_ms(mon, slowness));
         uint64_t word = atomic_load(&lob->word);
         if (word != seen) {
             seen = word;
@@ -56,17 +71,18 @@ static void *monitor_run(void *context) {
                 quiet = 0;
             }
         } else if (lobby_on_tick(lob, seen)) {
-            atomic_fetch_add_explicit(&mon->counters->takeovers, 1, memory_order_relaxed);
+            atomic_fetch_add_explicit(&mon->sched->room.stats.takeovers, 1, memory_order_relaxed);
             slowness = 1;
         } else {
+            monitor_serve(mon, seen);
             slowness = slowness < MONITOR_SLOWEST ? slowness * 2 : slowness;
         }
     }
     return NULL;
 }
 
-int32_t monitor_open(monitor *mon, lobby *lob, stats *counters, uint64_t tick_ms) {
-    *mon = (monitor){.lob = lob, .counters = counters, .tick_ms = tick_ms};
+int32_t monitor_open(monitor *mon, lobby *lob, scheduler *sched, uint64_t tick_ms) {
+    *mon = (monitor){.lob = lob, .sched = sched, .tick_ms = tick_ms};
     sigset_t all, before;
     sigfillset(&all);
     /* The thread inherits the mask: the host's signals are handled by the host's threads. */

@@ -15,7 +15,8 @@
 typedef struct post {
     struct post *next;
     uint32_t slot;
-    answer ans; /* its pointers lead into octets */
+    uint64_t timeout_ms; /* for another deadline; slot is then HANDLE_NONE */
+    answer ans;          /* its pointers lead into octets */
     uint8_t octets[];
 } post;
 

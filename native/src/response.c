@@ -184,7 +184,11 @@ uint8_t *response_write_head(uint8_t *at, const response_clock *clock, const res
             at = response_push_text(at, "\r\n");
         }
     }
-    if (res->connection == RESPONSE_CLOSE) {
+    if (res->upgrade != NULL) {
+        at = response_push_text(at, "Connection: upgrade\r\nUpgrade: ");
+        at = response_push_text(at, res->upgrade);
+        at = response_push_text(at, "\r\n");
+    } else if (res->connection == RESPONSE_CLOSE) {
         at = response_push_text(at, "Connection: close\r\n");
     } else if (res->connection == RESPONSE_KEEP_ALIVE) {
         at = response_push_text(at, "Connection: keep-alive\r\n");

@@ -34,6 +34,7 @@ typedef struct response {
     size_t fields_len;
     size_t body_len;
     response_connection connection;
+    const char *upgrade; /* of a 101: the protocol */
 } response;
 
 /* Renders anew when the second has changed. */

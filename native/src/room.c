@@ -7,6 +7,7 @@
 #include "room.h"
 
 #include <stddef.h>
+#include <stdlib.h>
 
 void room_wait(conn_room *room, conn *con, bool next) {
     if (con->waiting) {
@@ -38,5 +39,15 @@ void room_touch(conn_room *room, conn *con) {
         con->touched = true;
         con->touched_next = room->touched;
         room->touched = con;
+    }
+}
+
+void room_drop_request(conn *con) {
+    if (con->request != NULL) {
+        buffer_deinit(&con->request->head);
+        buffer_deinit(&con->request->body);
+        buffer_deinit(&con->request->trailers);
+        free(con->request);
+        con->request = NULL;
     }
 }

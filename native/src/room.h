@@ -19,23 +19,52 @@
 #include "constant.h"
 #include "handle.h"
 #include "output.h"
+#include "overdue.h"
 #include "parser.h"
 #include "response.h"
 #include "stats.h"
+#include "wheel.h"
 
 enum { CONN_PEER_MAX = 18 };
 
-/* A request whose body is still arriving. */
+struct conn_room;
+struct conn;
+
+/* A request whose body is still arriving, or wanted. */
 typedef struct conn_request {
     buffer head; /* its record but for the body */
     buffer body;
+    buffer trailers; /* the lines of the trailer section, as sent */
     body_state state;
+    body_limits limits;
+    uint32_t slot; /* the exchange by which it was offered, or HANDLE_NONE */
+    bool offered;  /* and nobody has said yet whether the body is wanted */
+    bool expects;  /* the client waits for "100 Continue" */
     bool complete;
     bool head_method;
     bool safe;
     bool http10;
     bool keep_alive;
+    uint8_t upgrade; /* the protocol that it asks for: 1 + its index, or 0 */
 } conn_request;
+
+/* How long a client may take, in milliseconds. */
+typedef struct conn_timeouts {
+    uint64_t header_ms;
+    uint64_t body_ms;
+    uint64_t keepalive_ms;
+    uint64_t write_ms;
+    uint64_t linger_ms;
+    uint64_t request_ms; /* and how long we may */
+    uint64_t bytes_per_s_min;
+} conn_timeouts;
+
+/* What a connection speaks after "101 Switching Protocols" (RFC 9110 §7.8). */
+typedef struct conn_protocol {
+    const char *token; /* of the Upgrade field, in lower case */
+    /* Octets of the client, not none; at its end, none. All are taken. False to close the connection. */
+    bool (*on_octets)(struct conn_room *room, struct conn *con, const uint8_t *octets, size_t len);
+} conn_protocol;
 
 typedef struct conn {
     output_sink sink; /* first, so that a sink's address is its connection's */
@@ -46,6 +75,7 @@ typedef struct conn {
     uint16_t refusal; /* the status that a bad request will get once those before it are answered, or 0 */
     uint8_t peer_len;
     uint8_t peer[CONN_PEER_MAX];
+    uint8_t phase;     /* a deadline_phase */
     bool readable;     /* there may be octets to read */
     bool hung_up;      /* the client's last octet is on its way */
     bool eof;          /* and was read */
@@ -56,10 +86,16 @@ typedef struct conn {
     bool dead;         /* closed; freed at the end of the turn */
     bool continue_due; /* owes a "100 Continue" once it is its turn */
     uint32_t lingered; /* octets discarded */
+    uint32_t served;   /* requests that were taken in */
     uint32_t parsed;   /* octets of `in` that the parser has seen and found too few */
     const char *refusal_reason;
     buffer in; /* octets not parsed yet */
     conn_request *request;
+    const conn_protocol *protocol; /* NULL: HTTP */
+    wheel_timer timer;
+    uint64_t since_ms; /* when the phase began */
+    uint64_t moved_ms; /* when octets of it moved last */
+    uint64_t moved_octets;
     struct conn *next; /* all connections of the scheduler */
     struct conn *previous;
     struct conn *waiting_next;
@@ -69,6 +105,7 @@ typedef struct conn {
 /* What all connections of a scheduler share. */
 typedef struct conn_room {
     int epoll_fd;
+    uint64_t now_ms; /* of the monotonic clock, read once a turn */
     conn *conns;
     conn *dead;
     conn *touched;
@@ -78,6 +115,14 @@ typedef struct conn_room {
     uint32_t open;
     bool draining;
     uint16_t pipeline_max;
+    uint32_t requests_max; /* of one connection */
+    uint64_t offer_bytes;
+    conn_timeouts timeouts;
+    wheel conn_timers;
+    wheel exchange_timers;
+    overdue overdue;
+    const conn_protocol *protocols; /* those that may be switched to */
+    uint32_t protocols_len;
     uint8_t *scratch; /* what one read takes at most */
     size_t scratch_len;
     pthread_mutex_t fds_lock; /* recursive; held while a descriptor comes or goes, and by a thread that forks */
@@ -99,5 +144,7 @@ void room_wait(conn_room *room, conn *con, bool next);
 conn *room_take_waiting(conn_room *room);
 /* Remembers that a connection was answered and has to be settled. */
 void room_touch(conn_room *room, conn *con);
+/* Frees what was read of a request whose body was arriving. */
+void room_drop_request(conn *con);
 
 #endif

@@ -24,8 +24,6 @@ enum {
     SCHEDULER_READ = 64 * 1024,
     SCHEDULER_FDS_MAX = 1024 * 1024,
     SCHEDULER_PAUSE_MS = 100, /* how long a paused acceptor waits when no connection closes meanwhile */
-    SCHEDULER_TRAILER_FIELDS_MAX = 100,
-    SCHEDULER_CHUNK_LINE_MAX = 256,
 };
 
 static void scheduler_init_fds(conn_room *room) {
@@ -67,6 +65,30 @@ static bool scheduler_init_descriptors(scheduler *sched) {
            scheduler_watch(sched, sched->signal_fds[0], EPOLLIN, &sched->signal_fds);
 }
 
+static uint64_t scheduler_now_ms(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* Lets the room's time go on. */
+static void scheduler_advance(scheduler *sched) {
+    conn_room *room = &sched->room;
+    room->now_ms = scheduler_now_ms();
+    wheel_advance(&room->conn_timers, room->now_ms);
+    wheel_advance(&room->exchange_timers, room->now_ms);
+}
+
+/* When a timer fires next, a fired one at once. */
+static uint64_t scheduler_due_ms(const conn_room *room) {
+    if (room->conn_timers.fired != NULL || room->exchange_timers.fired != NULL) {
+        return room->now_ms;
+    }
+    const uint64_t conns = room->conn_timers.due;
+    const uint64_t exchanges = room->exchange_timers.due;
+    return conns < exchanges ? conns : exchanges;
+}
+
 int32_t scheduler_init(scheduler *sched, const tb_config *config, uint64_t seed) {
     conn_room *room = &sched->room;
     sched->wake_fd = room->epoll_fd = sched->signal_fds[0] = sched->signal_fds[1] = -1;
@@ -79,10 +101,24 @@ int32_t scheduler_init(scheduler *sched, const tb_config *config, uint64_t seed)
     };
     room->body_limits = (body_limits){
         .bytes_max = config->body_bytes_max,
-        .chunk_line_bytes_max = SCHEDULER_CHUNK_LINE_MAX,
+        .chunk_line_bytes_max = (uint32_t)config->chunk_extension_bytes_max,
         .trailer_bytes_max = (uint32_t)config->header_bytes_max,
-        .trailer_fields_max = SCHEDULER_TRAILER_FIELDS_MAX,
+        .trailer_fields_max = (uint32_t)config->header_fields_max,
     };
+    room->requests_max = (uint32_t)config->connection_requests_max;
+    room->offer_bytes = config->body_offer_bytes;
+    room->timeouts = (conn_timeouts){
+        .header_ms = config->header_timeout_ms,
+        .body_ms = config->body_timeout_ms,
+        .keepalive_ms = config->keepalive_timeout_ms,
+        .write_ms = config->write_timeout_ms,
+        .linger_ms = config->linger_timeout_ms,
+        .request_ms = config->request_timeout_ms,
+        .bytes_per_s_min = config->transfer_bytes_per_s_min,
+    };
+    overdue_init(&room->overdue);
+    atomic_store(&sched->due_ms, WHEEL_NEVER);
+    scheduler_advance(sched);
     scheduler_init_lock(&room->fds_lock);
     constant_init(&room->constants, seed);
     room->scratch_len = SCHEDULER_READ;
@@ -225,10 +261,37 @@ int32_t scheduler_post(scheduler *sched, const void *answers, size_t len) {
 static void scheduler_take_posts(scheduler *sched) {
     for (post *item = post_take(&sched->posts); item != NULL;) {
         post *next = item->next;
-        exchange_answer(&sched->room, item->slot, &item->ans);
+        if (item->slot == HANDLE_NONE) {
+            exchange_set_timeout(&sched->room, item->ans.handle, item->timeout_ms);
+        } else {
+            exchange_answer(&sched->room, item->slot, &item->ans);
+        }
         post_close(item);
         item = next;
     }
+}
+
+int32_t scheduler_post_timeout(scheduler *sched, uint64_t handle, uint64_t timeout_ms) {
+    const answer none = {.handle = handle};
+    post *item = post_open(HANDLE_NONE, &none);
+    if (item == NULL) {
+        return TB_ENOMEM;
+    }
+    item->timeout_ms = timeout_ms;
+    /* Should the holder not come back in time, the monitor looks when the new deadline may be met at the earliest. */
+    const uint64_t due_ms = timeout_ms == 0 ? WHEEL_NEVER : scheduler_now_ms();
+    uint64_t known = atomic_load(&sched->due_ms);
+    post_push(&sched->posts, item);
+    while (due_ms < known && !atomic_compare_exchange_weak(&sched->due_ms, &known, due_ms)) {
+    }
+    scheduler_kick(sched);
+    return TB_OK;
+}
+
+uint64_t scheduler_left_ms(const scheduler *sched) {
+    const uint64_t due_ms = atomic_load(&sched->due_ms);
+    const uint64_t now_ms = scheduler_now_ms();
+    return due_ms == WHEEL_NEVER ? WHEEL_NEVER : due_ms <= now_ms ? 0 : due_ms - now_ms;
 }
 
 static void scheduler_read_signals(scheduler *sched) {
@@ -255,10 +318,37 @@ static void scheduler_on_events(scheduler *sched, const struct epoll_event *even
     }
 }
 
-/* Waits for events, at most until `timeout_ms`, and acts on them. */
+/* How long a wait may last at most: until the next timer, or until a paused acceptor tries again. */
+static int scheduler_sleep_ms(const scheduler *sched) {
+    const uint64_t now_ms = sched->room.now_ms;
+    const uint64_t due_ms = scheduler_due_ms(&sched->room);
+    uint64_t most = due_ms == WHEEL_NEVER ? WHEEL_NEVER : due_ms <= now_ms ? 0 : due_ms - now_ms;
+    if (sched->acceptor.paused && most > SCHEDULER_PAUSE_MS) {
+        most = SCHEDULER_PAUSE_MS;
+    }
+    return most == WHEEL_NEVER ? -1 : most > INT32_MAX ? INT32_MAX : (int)most;
+}
+
+/* Ends what has taken too long. */
+static void scheduler_expire(scheduler *sched) {
+    conn_room *room = &sched->room;
+    wheel_timer *timer;
+    const uint64_t known = stats_of(&room->stats.requests_overdue);
+    while ((timer = wheel_take(&room->exchange_timers)) != NULL) {
+        exchange_on_timer(room, timer);
+    }
+    while ((timer = wheel_take(&room->conn_timers)) != NULL) {
+        conn_on_timer(room, timer);
+    }
+    if (stats_of(&room->stats.requests_overdue) != known) {
+        atomic_fetch_or_explicit(&sched->flags, TB_POLL_OVERDUE, memory_order_relaxed);
+    }
+}
+
+/* Waits for events and acts on them, and then on the timers that have fired. */
 static void scheduler_wait(scheduler *sched, bool may_sleep) {
     struct epoll_event events[SCHEDULER_EVENTS];
-    int timeout_ms = !may_sleep ? 0 : sched->acceptor.paused ? SCHEDULER_PAUSE_MS : -1;
+    int timeout_ms = may_sleep ? scheduler_sleep_ms(sched) : 0;
     if (may_sleep) {
         atomic_store_explicit(&sched->sleeping, true, memory_order_seq_cst);
         if (post_pending(&sched->posts) || atomic_load(&sched->flags) != 0 || atomic_load(&sched->closing) ||
@@ -270,10 +360,16 @@ static void scheduler_wait(scheduler *sched, bool may_sleep) {
     if (may_sleep) {
         atomic_store_explicit(&sched->sleeping, false, memory_order_relaxed);
     }
+    scheduler_advance(sched);
     if (sched->acceptor.paused) {
         acceptor_resume(&sched->acceptor, &sched->room);
     }
     scheduler_on_events(sched, events, count);
+    /* Only once it is known what has come in time: after a stop of the whole process that may be more than one read of
+     * the events tells. */
+    if (count < SCHEDULER_EVENTS) {
+        scheduler_expire(sched);
+    }
 }
 
 static void scheduler_tick(scheduler *sched) {
@@ -320,11 +416,22 @@ static int32_t scheduler_verdict(scheduler *sched) {
     return (int32_t)flags;
 }
 
+/* Nobody will look after the room for a while. */
+static void scheduler_rest(scheduler *sched) {
+    const conn_room *room = &sched->room;
+    atomic_store_explicit(&sched->room.stats.handles_open, room->handles.open, memory_order_relaxed);
+    atomic_store(&sched->due_ms, scheduler_due_ms(room));
+    if (post_pending(&sched->posts)) {
+        atomic_store(&sched->due_ms, room->now_ms); /* it may be a deadline */
+    }
+}
+
 int32_t scheduler_poll(scheduler *sched, batch *bat) {
     conn_room *room = &sched->room;
     room->batch = *bat;
     stats_add(&room->stats.polls, 1);
     scheduler_tick(sched);
+    scheduler_advance(sched);
     int32_t verdict = 0;
     do {
         scheduler_drain(sched);
@@ -352,7 +459,18 @@ int32_t scheduler_poll(scheduler *sched, batch *bat) {
         conn_bury(room);
         verdict = scheduler_verdict(sched);
     } while (verdict == 0 && room->batch.count == 0);
-    atomic_store_explicit(&room->stats.handles_open, room->handles.open, memory_order_relaxed);
+    scheduler_rest(sched);
     *bat = room->batch;
-    return verdict;
+    return verdict < 0 || !room->batch.offers ? verdict : verdict | TB_POLL_OFFER;
+}
+
+void scheduler_serve(scheduler *sched) {
+    conn_room *room = &sched->room;
+    batch_init(&room->batch, NULL, 0, NULL, 0); /* full: requests that come are left for the holder */
+    scheduler_tick(sched);
+    scheduler_take_posts(sched);
+    scheduler_wait(sched, false);
+    conn_settle_touched(room);
+    conn_bury(room);
+    scheduler_rest(sched);
 }

@@ -28,6 +28,7 @@ typedef struct scheduler {
     bool drained; /* reported */
     bool listeners_first;
     post_box posts;
+    _Atomic uint64_t due_ms;      /* when the next timer fires; for the monitor, which serves when nobody else does */
     _Atomic uint64_t batch_bytes; /* what the last TB_EBUFFER asked for */
 } scheduler;
 
@@ -40,6 +41,12 @@ int32_t scheduler_spend(scheduler *sched, const void *answers, size_t len);
 int32_t scheduler_post(scheduler *sched, const void *answers, size_t len);
 /* One poll: flushes, waits until something is ready, and fills the batch. Returns TB_POLL_... flags or a code. */
 int32_t scheduler_poll(scheduler *sched, batch *bat);
+/* Gives a request another deadline. Any thread. TB_OK or TB_ENOMEM. */
+int32_t scheduler_post_timeout(scheduler *sched, uint64_t handle, uint64_t timeout_ms);
+/* How long until a timer fires, 0 when one has, or WHEEL_NEVER. Any thread. */
+uint64_t scheduler_left_ms(const scheduler *sched);
+/* Does everything that a poll does without a batch: for the monitor, in place of a holder that does not come. */
+void scheduler_serve(scheduler *sched);
 /* Makes the holder's poll return with these flags. Any thread. */
 void scheduler_wake(scheduler *sched, uint32_t flags);
 

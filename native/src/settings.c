@@ -7,46 +7,56 @@
 #include "settings.h"
 
 #include <stdint.h>
+#include <string.h>
 
 #include "handle.h"
 #include "parser.h"
 
-static const tb_config settings_defaults = {
-    .request_line_bytes_max = 8192,
-    .header_bytes_max = 65536,
-    .header_fields_max = 100,
-    .body_bytes_max = 10 * 1024 * 1024,
-    .batch_requests_max = 128,
-    .pipeline_requests_max = 64,
-    .handles_max = 65536,
-    .connections_max = 65536,
-    .takeover_ms = 1,
-    .standby_idle_ms = 10000,
-};
+enum { SETTINGS_DAY_MS = 24 * 60 * 60 * 1000, SETTINGS_COUNT = sizeof(tb_config) / sizeof(uint64_t) };
 
-static uint64_t settings_choose(uint64_t given, uint64_t preset) {
-    return given == 0 ? preset : given;
-}
+/* One row a setting, in the order of tb_config, all of whose members are uint64_t. */
+typedef struct settings_row {
+    uint64_t preset;
+    uint64_t most;
+} settings_row;
+
+/* clang-format off */
+static const settings_row settings_rows[] = {
+    {8192, INT32_MAX}, /* request_line_bytes_max */
+    {65536, INT32_MAX}, /* header_bytes_max */
+    {100, PARSER_FIELDS_MAX}, /* header_fields_max */
+    {10 * 1024 * 1024, 1u << 30}, /* body_bytes_max */
+    {UINT64_MAX, UINT64_MAX}, /* body_offer_bytes */
+    {256, 65536}, /* chunk_extension_bytes_max */
+    {128, 65536}, /* batch_requests_max */
+    {64, UINT16_MAX}, /* pipeline_requests_max */
+    {100000, UINT32_MAX}, /* connection_requests_max */
+    {65536, HANDLE_SLOTS_MAX}, /* handles_max */
+    {65536, INT32_MAX}, /* connections_max */
+    {10000, SETTINGS_DAY_MS}, /* header_timeout_ms */
+    {60000, SETTINGS_DAY_MS}, /* body_timeout_ms */
+    {75000, SETTINGS_DAY_MS}, /* keepalive_timeout_ms */
+    {60000, SETTINGS_DAY_MS}, /* write_timeout_ms */
+    {5000, SETTINGS_DAY_MS}, /* linger_timeout_ms */
+    {30000, SETTINGS_DAY_MS}, /* request_timeout_ms */
+    {500, 1u << 30}, /* transfer_bytes_per_s_min */
+    {1, 60000}, /* takeover_ms */
+    {10000, SETTINGS_DAY_MS}, /* standby_idle_ms */
+};
+/* clang-format on */
+
+_Static_assert(sizeof settings_rows / sizeof *settings_rows == SETTINGS_COUNT, "a row for each setting");
 
 bool settings_complete(tb_config *config, const tb_config *given) {
-    const tb_config *preset = &settings_defaults;
-    const tb_config none = {0};
-    given = given == NULL ? &none : given;
-    *config = (tb_config){
-        .request_line_bytes_max = settings_choose(given->request_line_bytes_max, preset->request_line_bytes_max),
-        .header_bytes_max = settings_choose(given->header_bytes_max, preset->header_bytes_max),
-        .header_fields_max = settings_choose(given->header_fields_max, preset->header_fields_max),
-        .body_bytes_max = settings_choose(given->body_bytes_max, preset->body_bytes_max),
-        .batch_requests_max = settings_choose(given->batch_requests_max, preset->batch_requests_max),
-        .pipeline_requests_max = settings_choose(given->pipeline_requests_max, preset->pipeline_requests_max),
-        .handles_max = settings_choose(given->handles_max, preset->handles_max),
-        .connections_max = settings_choose(given->connections_max, preset->connections_max),
-        .takeover_ms = settings_choose(given->takeover_ms, preset->takeover_ms),
-        .standby_idle_ms = settings_choose(given->standby_idle_ms, preset->standby_idle_ms),
-    };
-    return config->request_line_bytes_max <= INT32_MAX && config->header_bytes_max <= INT32_MAX &&
-           config->header_fields_max <= PARSER_FIELDS_MAX && config->body_bytes_max <= 1u << 30 &&
-           config->batch_requests_max <= 65536 && config->pipeline_requests_max <= UINT16_MAX &&
-           config->handles_max <= HANDLE_SLOTS_MAX && config->connections_max <= INT32_MAX &&
-           config->takeover_ms <= 60000 && config->standby_idle_ms <= INT32_MAX;
+    uint64_t values[SETTINGS_COUNT] = {0};
+    bool good = true;
+    if (given != NULL) {
+        memcpy(values, given, sizeof values);
+    }
+    for (unsigned i = 0; i < SETTINGS_COUNT; i++) {
+        values[i] = values[i] == 0 ? settings_rows[i].preset : values[i];
+        good = good && values[i] <= settings_rows[i].most;
+    }
+    memcpy(config, values, sizeof values);
+    return good;
 }

@@ -21,6 +21,12 @@ typedef struct stats {
     stats_counter constants;
     stats_counter handles_open;
     stats_counter polls;
+    stats_counter requests_shed;
+    stats_counter requests_overdue;
+    stats_counter timeouts_header;
+    stats_counter timeouts_body;
+    stats_counter timeouts_keepalive;
+    stats_counter timeouts_write;
     /* These three are counted by any thread, with an atomic add. */
     stats_counter answers_refused;
     stats_counter answers_late;

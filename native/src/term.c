@@ -11,6 +11,7 @@
 
 enum {
     TERM_NIL = 0xc0,
+    TERM_TRUE = 0xc3,
     TERM_BIN8 = 0xc4,
     TERM_BIN16 = 0xc5,
     TERM_BIN32 = 0xc6,
@@ -57,6 +58,11 @@ uint8_t *term_write_uint64(uint8_t *at, uint64_t value) {
 
 uint8_t *term_write_nil(uint8_t *at) {
     *at = TERM_NIL;
+    return at + 1;
+}
+
+uint8_t *term_write_true(uint8_t *at) {
+    *at = TERM_TRUE;
     return at + 1;
 }
 

@@ -19,6 +19,7 @@ uint8_t *term_write_array32(uint8_t *at, uint32_t count); /* always TERM_ARRAY_H
 uint8_t *term_write_array(uint8_t *at, uint8_t count);    /* up to 15 */
 uint8_t *term_write_uint64(uint8_t *at, uint64_t value);  /* always 9 octets */
 uint8_t *term_write_nil(uint8_t *at);
+uint8_t *term_write_true(uint8_t *at);
 uint8_t *term_write_str(uint8_t *at, const void *octets, size_t len);
 uint8_t *term_write_bin(uint8_t *at, const void *octets, size_t len);
 uint8_t *term_write_bin_head(uint8_t *at, size_t len);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import json
 import re
@@ -297,18 +298,7 @@ def test_what_the_operating_system_refuses_is_told_with_advice(
 
 def test_the_help_names_every_flag_and_the_exit_codes() -> None:
     text = CliRunner().invoke(main, ["run", "--help"]).output
-    for flag in (
-        "host",
-        "port",
-        "uds",
-        "backlog",
-        "threads",
-        "log-level",
-        "access-log",
-        "no-access-log",
-        "engine",
-        "app-dir",
-    ):
-        assert f"--{flag} " in text
+    for name in ("app_dir", "no_access_log", *(field.name for field in dataclasses.fields(Config))):
+        assert f"--{name.replace('_', '-')} " in text
     assert "Exit codes:" in text
     assert "TINYBEAM_HOST" in text

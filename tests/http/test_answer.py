@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from tinybeam.errors import HTTPError
-from tinybeam.http import KIND_BYTES, KIND_HTML, KIND_JSON, KIND_TEXT, Response, answer, as_response
+from tinybeam.http import KIND_BYTES, KIND_CONTINUE, KIND_HTML, KIND_JSON, KIND_TEXT, Response, answer, as_response
 
 HEADER = Path(__file__).parents[2] / "native" / "include" / "tinybeam.h"
 TEXT = b"Content-Type: text/plain; charset=utf-8\r\n"
@@ -59,7 +59,7 @@ class Special(Response):
 
 def test_the_kinds_have_the_numbers_of_the_native_header() -> None:
     numbers = dict(re.findall(r"#define TB_KIND_(\w+) (\d+)", HEADER.read_text()))
-    ours = {"TEXT": KIND_TEXT, "JSON": KIND_JSON, "BYTES": KIND_BYTES, "HTML": KIND_HTML}
+    ours = {"TEXT": KIND_TEXT, "JSON": KIND_JSON, "BYTES": KIND_BYTES, "HTML": KIND_HTML, "CONTINUE": KIND_CONTINUE}
     assert {name: int(number) for name, number in numbers.items()} == ours
 
 

@@ -121,7 +121,7 @@ static void a_full_batch_takes_no_more(void) {
     const uint8_t head[10] = {0x98};
     for (unsigned i = 0; i < 2; i++) {
         CHECK(batch_open(&bat) && batch_fits(&bat, 100));
-        batch_push(&bat, i, head, sizeof head, (const uint8_t *)"x", 1);
+        batch_push(&bat, i, head, sizeof head, &(batch_rest){.body = (const uint8_t *)"x", .body_len = 1});
     }
     CHECK(!batch_open(&bat));
     CHECK(!batch_fits(&bat, 1));
@@ -134,7 +134,7 @@ static void what_does_not_fit_behind_others_waits_and_what_never_would_asks_for_
     batch bat;
     batch_init(&bat, octets, sizeof octets, handles, 8);
     const uint8_t head[10] = {0x98};
-    batch_push(&bat, 1, head, sizeof head, octets, 0);
+    batch_push(&bat, 1, head, sizeof head, &(batch_rest){0});
     CHECK(!batch_fits(&bat, 256));
     CHECK_INT(bat.needed, 0); /* it fits into the next batch, perhaps */
     CHECK(batch_fits(&bat, 200));

@@ -16,6 +16,8 @@ typedef struct outcome {
     int status;
     size_t consumed;
     size_t content_len;
+    char trailers[CONTENT_MAX];
+    size_t trailers_len;
     uint8_t content[CONTENT_MAX];
 } outcome;
 
@@ -40,11 +42,18 @@ static void feed(body_state *state, guard *buffer, const uint8_t *octets, size_t
                 result->content_len += data_len;
             }
         }
+        if (result->event == BODY_TRAILER) {
+            CHECK(data_len > 0 && data >= piece + used && data + data_len == piece + used + consumed);
+            if (CHECK(result->trailers_len + data_len <= CONTENT_MAX)) {
+                memcpy(result->trailers + result->trailers_len, data, data_len);
+                result->trailers_len += data_len;
+            }
+        }
         used += consumed;
         CHECK(result->event != BODY_MORE || used == len);
         CHECK(result->event != BODY_ERROR || (error.status >= 400 && strstr(error.reason, "(RFC ") != NULL));
         result->status = error.status;
-    } while (result->event == BODY_DATA);
+    } while (result->event == BODY_DATA || result->event == BODY_TRAILER);
     result->consumed += used;
 }
 

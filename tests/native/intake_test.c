@@ -25,44 +25,6 @@ static void an_unsafe_request_waits_for_those_before_it_and_holds_up_those_behin
     rig_close(bench);
 }
 
-static void a_client_that_expects_100_continue_is_told_to_go_on(void) {
-    rig *bench = rig_open();
-    int client = rig_connect(bench);
-    rig_send(client, "POST /a HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
-    rig_poll(bench);
-    CHECK_INT(bench->bat.count, 0);
-    CHECK(strcmp(rig_receive(bench, client), "HTTP/1.1 100 Continue\r\n\r\n") == 0);
-    rig_poll(bench);
-    CHECK_INT(strlen(rig_receive(bench, client)), 0);
-    rig_send(client, "hi");
-    CHECK_INT(rig_serve(bench), 1);
-    rig_poll(bench);
-    CHECK_INT(rig_count(rig_receive(bench, client), "HTTP/1.1 200"), 1);
-    close(client);
-    rig_close(bench);
-}
-
-static void the_100_continue_waits_for_the_answers_before_it_and_is_left_out_when_the_body_came_anyway(void) {
-    rig *bench = rig_open();
-    int client = rig_connect(bench);
-    rig_send(client, GET("/one") "POST /two HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
-    rig_poll(bench);
-    CHECK_INT(strlen(rig_receive(bench, client)), 0);
-    rig_answer(bench, bench->handles[0], "=one");
-    rig_poll(bench);
-    CHECK(rig_in_order(rig_receive(bench, client), "=one", "HTTP/1.1 100 Continue"));
-    rig_send(client, "hi");
-    rig_serve(bench);
-    rig_send(client, "POST /three HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nhi");
-    rig_serve(bench);
-    rig_poll(bench);
-    rig_receive(bench, client);
-    CHECK_INT(rig_count(bench->got, "HTTP/1.1 200"), 2);
-    CHECK_INT(rig_count(bench->got, "100 Continue"), 0);
-    close(client);
-    rig_close(bench);
-}
-
 static void a_refusal_comes_after_the_answers_that_are_still_due(void) {
     rig *bench = rig_open();
     int client = rig_connect(bench);
@@ -232,8 +194,6 @@ static void no_more_requests_than_the_most_of_one_connection_are_open_at_once(vo
 
 int main(void) {
     RUN(an_unsafe_request_waits_for_those_before_it_and_holds_up_those_behind_it);
-    RUN(a_client_that_expects_100_continue_is_told_to_go_on);
-    RUN(the_100_continue_waits_for_the_answers_before_it_and_is_left_out_when_the_body_came_anyway);
     RUN(a_refusal_comes_after_the_answers_that_are_still_due);
     RUN(an_end_inside_a_request_is_a_400);
     RUN(input_that_is_cut_anywhere_gives_the_same_records);

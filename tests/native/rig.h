@@ -39,7 +39,8 @@ typedef struct rig_octets {
 /* A record of the batch, read back. */
 typedef struct rig_record {
     uint64_t handle;
-    rig_octets method, path, query, fields, peer, prefix, body;
+    rig_octets method, path, query, fields, peer, prefix, body, trailers;
+    bool offered;
 } rig_record;
 
 static const tb_config rig_config = {
@@ -51,6 +52,16 @@ static const tb_config rig_config = {
     .pipeline_requests_max = 16,
     .handles_max = 1024,
     .connections_max = 256,
+    .body_offer_bytes = UINT64_MAX,
+    .chunk_extension_bytes_max = 256,
+    .connection_requests_max = 100000,
+    .header_timeout_ms = 10000,
+    .body_timeout_ms = 60000,
+    .keepalive_timeout_ms = 75000,
+    .write_timeout_ms = 60000,
+    .linger_timeout_ms = 5000,
+    .request_timeout_ms = 30000,
+    .transfer_bytes_per_s_min = 500,
     .takeover_ms = 1,
     .standby_idle_ms = 1000,
 };
@@ -170,14 +181,17 @@ static inline rig_record rig_record_at(const rig *self, uint32_t index) {
     uint32_t count = 0;
     CHECK(term_next_array(&reader, &count) && count == self->bat.count && index < count);
     for (uint32_t i = 0; i <= index && index < count; i++) {
-        uint32_t elements;
-        CHECK(term_next_array(&reader, &elements) && elements == 8);
+        uint32_t elements = 0;
+        CHECK(term_next_array(&reader, &elements) && elements >= 8 && elements <= 10);
         CHECK(term_next_uint(&reader, &record.handle));
         rig_octets *const parts[] = {&record.method, &record.path,   &record.query, &record.fields,
                                      &record.peer,   &record.prefix, &record.body};
         for (size_t k = 0; k < sizeof parts / sizeof *parts; k++) {
             *parts[k] = rig_next_octets(&reader);
         }
+        record.trailers = elements > 8 ? rig_next_octets(&reader) : (rig_octets){0};
+        record.offered = elements > 9;
+        reader.at += elements > 9; /* its true */
     }
     return record;
 }
@@ -205,6 +219,14 @@ static inline void rig_answer_octets(rig *self, uint64_t handle, uint32_t status
 
 static inline void rig_answer(rig *self, uint64_t handle, const char *body) {
     rig_answer_octets(self, handle, 200, body, strlen(body));
+}
+
+/* Asks for the body of an offered request. */
+static inline void rig_continue(rig *self, uint64_t handle, uint64_t bytes_max) {
+    uint8_t out[64];
+    uint8_t *at = term_write_array(term_write_array(out, 1), 3);
+    at = term_write_uint64(term_write_uint64(term_write_uint64(at, handle), TB_KIND_CONTINUE), bytes_max);
+    CHECK_INT(scheduler_spend(&self->sched, out, (size_t)(at - out)), TB_OK);
 }
 
 /* Answers as any other thread would. */

@@ -1,6 +1,6 @@
 """`tinybeam run MODULE:ATTR`: serves an app until a signal ends it.
 
-Owns: the flags, the line that says where the server listens, and the exit codes.
+Owns: the command, the line that says where the server listens, and the exit codes.
 Knows: how to load the app, the Config, the server's door, signals and logging.
 Never: shows a traceback for a start that failed, unless --log-level is debug.
 """
@@ -16,19 +16,18 @@ from typing import Any, Final, NoReturn
 import click
 
 from tinybeam.cli.app import load_app
+from tinybeam.cli.flags import SectionedCommand, settings_flags
 from tinybeam.cli.log import configure, escape
 from tinybeam.cli.signals import SignalWatch
-from tinybeam.config import ENGINES, LOG_LEVELS, Config
+from tinybeam.config import Config
 from tinybeam.errors import ConfigError, TinybeamError
 from tinybeam.server import serve
 
 EXIT_START_FAILED: Final = 3
 
-_DEFAULT: Final = Config()
-
 _EPILOG: Final = """\
-Every setting is also an environment variable, TINYBEAM_HOST, TINYBEAM_PORT and so on; a flag wins over it. The
-limits of tinybeam/config.py that have no flag are set the same way, for example TINYBEAM_BODY_BYTES_MAX=1048576.
+Every setting is also an environment variable, TINYBEAM_HOST, TINYBEAM_BODY_BYTES_MAX and so on; a flag wins over
+it. What happens at each limit and deadline, and why it is what it is, is told in docs/limits.md.
 
 TERM finishes what is open and then stops; Ctrl+C stops at once, and when pressed twice kills.
 
@@ -43,23 +42,9 @@ def main() -> None:
     """Tinybeam: an actor HTTP server."""
 
 
-@main.command(epilog=_EPILOG)
+@main.command(cls=SectionedCommand, epilog=_EPILOG)
 @click.argument("target", metavar="MODULE:ATTR")
-@click.option("--host", help=f"Address to listen on.  [default: {_DEFAULT.host}]")
-@click.option("--port", type=int, help=f"Port to listen on; 0 picks a free one.  [default: {_DEFAULT.port}]")
-@click.option("--uds", metavar="PATH", help="Listen on a unix socket instead.")
-@click.option("--backlog", type=int, help=f"Connections the kernel keeps ready.  [default: {_DEFAULT.backlog}]")
-@click.option("--threads", type=int, help=f"Most OS threads for handlers that block.  [default: {_DEFAULT.threads}]")
-@click.option(
-    "--log-level", type=click.Choice(LOG_LEVELS, case_sensitive=False), help=f"[default: {_DEFAULT.log_level}]"
-)
-@click.option("--access-log/--no-access-log", default=None, help="Log every request.  [default: no]")
-@click.option("--engine", type=click.Choice(ENGINES, case_sensitive=False), help=f"[default: {_DEFAULT.engine}]")
-@click.option(
-    "--drain-timeout-ms",
-    type=int,
-    help=f"How long TERM waits for what is open.  [default: {_DEFAULT.drain_timeout_ms}]",
-)
+@settings_flags
 @click.option(
     "--app-dir",
     default=".",

@@ -5,7 +5,18 @@ Knows: the files of this room.
 Never: I/O or threads; everything here is a value or makes one.
 """
 
-from tinybeam.http.answer import KIND_BYTES, KIND_HTML, KIND_JSON, KIND_TEXT, Answer, Result, answer, as_response
+from tinybeam.http.answer import (
+    KIND_BYTES,
+    KIND_CONTINUE,
+    KIND_HTML,
+    KIND_JSON,
+    KIND_TEXT,
+    Answer,
+    Continue,
+    Result,
+    answer,
+    as_response,
+)
 from tinybeam.http.fields import is_token
 from tinybeam.http.headers import Headers
 from tinybeam.http.query import QueryParams
@@ -15,10 +26,12 @@ from tinybeam.http.status import has_body, reason
 
 __all__ = [
     "KIND_BYTES",
+    "KIND_CONTINUE",
     "KIND_HTML",
     "KIND_JSON",
     "KIND_TEXT",
     "Answer",
+    "Continue",
     "Headers",
     "QueryParams",
     "Request",

@@ -19,7 +19,10 @@ KIND_TEXT = 1
 KIND_JSON = 2
 KIND_BYTES = 3
 KIND_HTML = 4
+# No answer yet: the body of an offered request is wanted, up to so many octets.
+KIND_CONTINUE = 100
 
+Continue = tuple[int, int, int]
 Answer = tuple[int, int, str | bytes] | tuple[int, int, bytes, str | bytes | None]
 
 Result = Any  # What a handler may return: see `answer`. A type that listed it would refuse TypedDicts and dataclasses.

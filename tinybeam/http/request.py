@@ -41,6 +41,9 @@ class Request(msgspec.Struct, array_like=True, frozen=True, eq=False, dict=True)
     peer_raw: bytes = b""
     prefix: str = ""
     body: bytes = b""
+    trailers_raw: bytes = b"\n"
+    # Its head alone: the engine asks whether the body is wanted. No handler sees such a request; a guard may.
+    offered: bool = False
 
     @property
     def id(self) -> str:
@@ -87,6 +90,14 @@ class Request(msgspec.Struct, array_like=True, frozen=True, eq=False, dict=True)
     def headers(self) -> Headers:
         """The header fields; names compare without case."""
         return Headers(self.fields_raw)
+
+    @lazy
+    def trailers(self) -> Headers:
+        """The fields that came after a chunked body; empty where there were none.
+
+        They are what the client says, and are never merged with the headers (RFC 9110 section 6.5.1).
+        """
+        return Headers(self.trailers_raw)
 
     def text(self) -> str:
         """The body as text in the charset of its Content-Type, else UTF-8.

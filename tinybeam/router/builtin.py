@@ -46,4 +46,4 @@ def _options(request: Request, allowed: str) -> Response:
 
 
 def _endpoint(handler: Callable[..., object], name: str) -> Endpoint:
-    return Endpoint(handler, Route(ANY_METHOD, None, handler, "built in", name))
+    return Endpoint(handler, Route(ANY_METHOD, None, handler, "built in", name, takes_body=False))

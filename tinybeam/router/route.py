@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from tinybeam.router.pattern import Pattern
+
+# A limit of a route that is left to the server's configuration.
+SERVER_DEFAULT: Final = -1
 
 # The methods of a route that takes them all.
 ANY_METHOD = ("*",)
@@ -30,6 +33,11 @@ class Route:
     blocking: bool | None = None
     is_constant: bool = False
     plugs: tuple[Callable[..., object], ...] = ()
+    # SERVER_DEFAULT, a limit, or None for none.
+    body_bytes_max: int | None = SERVER_DEFAULT
+    request_timeout_ms: int | None = SERVER_DEFAULT
+    # Whether a body is of any use to the handler; the built-in ones answer without it.
+    takes_body: bool = True
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -48,12 +56,15 @@ class Endpoint:
     `blocking` is what the user said of it, None for nothing. `judge` belongs to the server: what its runs have shown.
     """
 
-    __slots__ = ("blocking", "handler", "judge", "route")
+    __slots__ = ("blocking", "body_bytes_max", "handler", "judge", "request_timeout_ms", "route", "takes_body")
 
     def __init__(self, handler: Callable[..., object], route: Route) -> None:
         self.handler = handler
         self.route = route
         self.blocking = route.blocking
+        self.body_bytes_max = route.body_bytes_max
+        self.request_timeout_ms = route.request_timeout_ms
+        self.takes_body = route.takes_body
         self.judge: Any = None
 
     def __repr__(self) -> str:

@@ -8,20 +8,19 @@ Never: a change to the functions it decorates: they are returned as they are.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar, Unpack, overload
 
 from tinybeam.errors import ConfigError
 from tinybeam.http import is_token
 from tinybeam.router.call import refuse_async
 from tinybeam.router.constant import constant_handler
+from tinybeam.router.options import FallbackOptions, GuardFunction, RouteOptions, checked_options
 from tinybeam.router.pattern import Pattern
 from tinybeam.router.place import caller_place
 from tinybeam.router.route import ANY_METHOD, Route
 from tinybeam.router.table import RouteTable
 
 F = TypeVar("F", bound=Callable[..., Any])
-GuardFunction = Callable[..., object] | None
-
 _UNSET: Any = object()
 
 
@@ -37,6 +36,9 @@ class Router:
       route is for this request; else the next one that matches is tried.
     - `do` is the answer itself instead of a handler: anything that a handler may return.
     - `blocking` says whether the handler blocks; without it the server finds out.
+    - `body_bytes_max` is the largest body that the route takes, None for any that fits in memory; a larger one is
+      answered 413 before it is read. Without it the server's own limit holds.
+    - `request_timeout_ms` is how long the handler may take until the client is answered 504, None for ever.
 
     Raises ConfigError, with the place, for a declaration that cannot work; some are found by `compile` only.
 
@@ -52,16 +54,70 @@ class Router:
         self._routes: list[Route] = []
         self._fallbacks: list[Route] = []
 
-    def route(
+    def route(self, path: str, methods: Iterable[str], **options: Unpack[RouteOptions]) -> Callable[[F], F]:
+        """A route for these methods, or for all of them ("*"); one for a request's own method goes before that."""
+        return self._declare(path, methods, **options)
+
+    def get(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[F], F]:
+        """A route for GET, and for HEAD where no other route takes that."""
+        return self._declare(path, ["GET"], **options)
+
+    def post(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[F], F]:
+        """A route for POST."""
+        return self._declare(path, ["POST"], **options)
+
+    def put(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[F], F]:
+        """A route for PUT."""
+        return self._declare(path, ["PUT"], **options)
+
+    def patch(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[F], F]:
+        """A route for PATCH."""
+        return self._declare(path, ["PATCH"], **options)
+
+    def delete(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[F], F]:
+        """A route for DELETE."""
+        return self._declare(path, ["DELETE"], **options)
+
+    def head(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[F], F]:
+        """A route for HEAD, before the GET route of the same path."""
+        return self._declare(path, ["HEAD"], **options)
+
+    def options(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[F], F]:
+        """A route for OPTIONS, instead of the automatic answer."""
+        return self._declare(path, ["OPTIONS"], **options)
+
+    @overload
+    def fallback(self, handler: F) -> F: ...
+    @overload
+    def fallback(self, **options: Unpack[FallbackOptions]) -> Callable[[F], F]: ...
+    def fallback(self, handler: Any = None, **options: Unpack[FallbackOptions]) -> Any:
+        """What nothing else matched, in place of 404 and 405: any method and target, "*" and "host:port" too.
+
+        Known paths still get HEAD and OPTIONS answered for them.
+        """
+        place = caller_place()
+        limits = checked_options(place, options)
+
+        def decorate(handler: F) -> F:
+            name = f"fallback {_checked_handler(handler, place)}"
+            self._fallbacks.append(Route(ANY_METHOD, None, handler, place, name, **limits))
+            return handler
+
+        return decorate if handler is None else decorate(handler)
+
+    def compile(self) -> RouteTable:
+        """The table of what was declared so far. Later declarations need another."""
+        return RouteTable(self._routes, self._fallbacks)
+
+    def _declare(
         self,
         path: str,
         methods: Iterable[str],
         *,
         when: GuardFunction = None,
         do: object = _UNSET,
-        blocking: bool | None = None,
+        **options: Unpack[FallbackOptions],
     ) -> Callable[[F], F]:
-        """A route for these methods, or for all of them ("*"); one for a request's own method goes before that."""
         place = caller_place()
         if callable(path):
             raise ConfigError(f"{place}: a route needs its path; write @router.get('/path')")
@@ -73,10 +129,10 @@ class Router:
         if when is not None and not callable(when):
             raise ConfigError(f"{place}: when= takes a function that says whether the route is for the request")
         refuse_async(when, f"{place}: when=")
+        rest = checked_options(place, options)
 
         def add(handler: Callable[..., object], name: str, is_constant: bool) -> None:
-            route = Route(names, pattern, handler, place, name, when, blocking, is_constant)
-            self._routes.append(route)
+            self._routes.append(Route(names, pattern, handler, place, name, when, is_constant=is_constant, **rest))
 
         def decorate(handler: F) -> F:
             if do is not _UNSET:
@@ -87,70 +143,6 @@ class Router:
         if do is not _UNSET:
             add(constant_handler(do, place), "do=", is_constant=True)
         return decorate
-
-    def get(
-        self, path: str, *, when: GuardFunction = None, do: object = _UNSET, blocking: bool | None = None
-    ) -> Callable[[F], F]:
-        """A route for GET, and for HEAD where no other route takes that."""
-        return self.route(path, ["GET"], when=when, do=do, blocking=blocking)
-
-    def post(
-        self, path: str, *, when: GuardFunction = None, do: object = _UNSET, blocking: bool | None = None
-    ) -> Callable[[F], F]:
-        """A route for POST."""
-        return self.route(path, ["POST"], when=when, do=do, blocking=blocking)
-
-    def put(
-        self, path: str, *, when: GuardFunction = None, do: object = _UNSET, blocking: bool | None = None
-    ) -> Callable[[F], F]:
-        """A route for PUT."""
-        return self.route(path, ["PUT"], when=when, do=do, blocking=blocking)
-
-    def patch(
-        self, path: str, *, when: GuardFunction = None, do: object = _UNSET, blocking: bool | None = None
-    ) -> Callable[[F], F]:
-        """A route for PATCH."""
-        return self.route(path, ["PATCH"], when=when, do=do, blocking=blocking)
-
-    def delete(
-        self, path: str, *, when: GuardFunction = None, do: object = _UNSET, blocking: bool | None = None
-    ) -> Callable[[F], F]:
-        """A route for DELETE."""
-        return self.route(path, ["DELETE"], when=when, do=do, blocking=blocking)
-
-    def head(
-        self, path: str, *, when: GuardFunction = None, do: object = _UNSET, blocking: bool | None = None
-    ) -> Callable[[F], F]:
-        """A route for HEAD, before the GET route of the same path."""
-        return self.route(path, ["HEAD"], when=when, do=do, blocking=blocking)
-
-    def options(
-        self, path: str, *, when: GuardFunction = None, do: object = _UNSET, blocking: bool | None = None
-    ) -> Callable[[F], F]:
-        """A route for OPTIONS, instead of the automatic answer."""
-        return self.route(path, ["OPTIONS"], when=when, do=do, blocking=blocking)
-
-    @overload
-    def fallback(self, handler: F) -> F: ...
-    @overload
-    def fallback(self, *, blocking: bool | None = None) -> Callable[[F], F]: ...
-    def fallback(self, handler: Any = None, *, blocking: bool | None = None) -> Any:
-        """What nothing else matched, in place of 404 and 405: any method and target, "*" and "host:port" too.
-
-        Known paths still get HEAD and OPTIONS answered for them.
-        """
-        place = caller_place()
-
-        def decorate(handler: F) -> F:
-            name = f"fallback {_checked_handler(handler, place)}"
-            self._fallbacks.append(Route(ANY_METHOD, None, handler, place, name, None, blocking))
-            return handler
-
-        return decorate if handler is None else decorate(handler)
-
-    def compile(self) -> RouteTable:
-        """The table of what was declared so far. Later declarations need another."""
-        return RouteTable(self._routes, self._fallbacks)
 
     def __repr__(self) -> str:
         return f"<Router of {len(self._routes)} routes>"

@@ -20,7 +20,7 @@ from tinybeam.errors import NativeError
 from tinybeam.router import RouteTable
 from tinybeam.server.engine import Engine
 from tinybeam.server.inbox import Inbox
-from tinybeam.server.scheduler import Scheduler
+from tinybeam.server.scheduler import Scheduler, body_offer_bytes
 
 logger = logging.getLogger("tinybeam.server")
 
@@ -33,7 +33,7 @@ class Server(pykka.Actor):
 
     def __init__(self, table: RouteTable, config: Config) -> None:
         super().__init__()
-        self.engine = Engine(config)
+        self.engine = Engine(config, body_offer_bytes(table, config))
         try:
             self.port = self._listen(table, config)
             self._scheduler = Scheduler(

@@ -37,15 +37,30 @@ def unavailable(request: Request, message: str) -> Answer:
     return request.handle, 503, _TEXT_FIELDS, message
 
 
+def report_overdue(request: Request, endpoint: Endpoint | None, age_ms: int, stack: str, state: str) -> None:
+    """Logs a request that has met its deadline, and the Python stack that it is at. Never raises."""
+    text = "request %s is overdue: %s %s in %s after %.1f s; the client was told 504, and %s"
+    values = (request.id, request.method, request.path_raw, _where(endpoint), age_ms / 1000, state)
+    try:
+        if logger.isEnabledFor(logging.ERROR):
+            record = logger.makeRecord(logger.name, logging.ERROR, "", 0, text, values, None, sinfo=stack or None)
+            logger.handle(record)
+    except BaseException:  # noqa: BLE001 - a log handler that raises must not cost anybody anything
+        return
+
+
+def _where(endpoint: Endpoint | None) -> str:
+    return "the router" if endpoint is None else str(endpoint.route)
+
+
 def _report(request: Request, endpoint: Endpoint | None, error: BaseException) -> None:
-    where = "the router" if endpoint is None else str(endpoint.route)
     try:
         logger.error(
             "request %s crashed: %s %s in %s raised %s",
             request.id,
             request.method,
             request.path_raw,
-            where,
+            _where(endpoint),
             type(error).__name__,
             exc_info=(type(error), error, error.__traceback__),
         )

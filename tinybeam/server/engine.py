@@ -16,6 +16,7 @@ from tinybeam.config import Config
 from tinybeam.errors import NativeError
 
 _BUFFER_FIRST: Final = 64 * 1024
+_OVERDUE_ONCE: Final = 64
 _LENGTH_MASK: Final = 0xFFFF_FFFF
 
 # Those that a forked child has to let go of.
@@ -27,9 +28,13 @@ _forking: list[Engine] = []
 class Engine:
     """One open engine. `close` it when done; calls on a closed one raise NativeError with native.ESHUTDOWN."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, body_offer_bytes: int = 0) -> None:
+        """Opens one. Bodies larger than `body_offer_bytes`, if that is not 0, are offered before they are read."""
         self._library = native.load()
-        knobs = native.EngineConfig(**{name: getattr(config, name) for name in native.KNOBS})
+        knobs = native.EngineConfig(
+            **{name: getattr(config, name) for name in native.KNOBS if name != "body_offer_bytes"}
+        )
+        knobs.body_offer_bytes = body_offer_bytes
         self.pointer = pointer = native.empty_pointer()
         native.checked(self._library.tb_engine_open(knobs, pointer), "cannot open the engine")
         # The memory goes when nobody can reach this object any more, and so nobody can be inside a call. At exit of
@@ -58,6 +63,20 @@ class Engine:
     def respond(self, answers: bytes) -> int:
         """Spends the handles of an encoded list of answers, from any thread; returns native.OK or the first refusal."""
         return int(self._library.tb_engine_respond(self.pointer, answers, len(answers)))
+
+    def set_timeout(self, handle: int, timeout_ms: int) -> None:
+        """Gives an unanswered request another deadline, counted from when it was handed over; 0 is none."""
+        self._library.tb_engine_set_timeout(self.pointer, handle, timeout_ms)
+
+    def take_overdue(self) -> list[tuple[int, int]]:
+        """The handle and the age in milliseconds of requests that C has answered 504; each is told once."""
+        pairs = native.uint64_array(2 * _OVERDUE_ONCE)
+        found: list[tuple[int, int]] = []
+        while True:
+            count = self._library.tb_engine_overdue(self.pointer, pairs, _OVERDUE_ONCE)
+            found += [(pairs[2 * i], pairs[2 * i + 1]) for i in range(count)]
+            if count < _OVERDUE_ONCE:
+                return found
 
     def wake(self) -> None:
         """Makes the poll of whoever holds the scheduler return with native.POLL_WAKE. Nothing once it is closed."""

@@ -27,6 +27,8 @@ class BlockingPool:
         self._lock = threading.Lock()
         self._backlog: deque[Job] = deque()
         self._parked: list[_Seat] = []
+        # By the thread's ident: what it runs, for reports.
+        self.running: dict[int, Job] = {}
         self._threads = 0
         self._closed = False
 
@@ -66,6 +68,16 @@ class BlockingPool:
                 else:
                     self._backlog.append(job)
 
+    def withdraw(self, matches: Callable[[Job], bool]) -> list[Job]:
+        """Takes the jobs that match out of the backlog, and gives them; those that have a thread go on."""
+        with self._lock:
+            taken = [job for job in self._backlog if matches(job)]
+            if taken:
+                kept = [job for job in self._backlog if not matches(job)]
+                self._backlog.clear()
+                self._backlog.extend(kept)
+        return taken
+
     def close(self) -> None:
         """Sends the parked threads home; the others go when their job is done. Jobs that wait are dropped."""
         with self._lock:
@@ -83,8 +95,11 @@ class BlockingPool:
 
     def _run(self, job: Job | None) -> None:
         seat = _Seat()
+        ident = threading.get_ident()
         while job is not None:
+            self.running[ident] = job
             self._work(*job)
+            del self.running[ident]
             job = self._next(seat)
 
     def _next(self, seat: _Seat) -> Job | None:

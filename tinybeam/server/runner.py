@@ -18,7 +18,7 @@ import msgspec
 
 from tinybeam import native
 from tinybeam.errors import NativeError
-from tinybeam.http import KIND_TEXT, Answer, Request, answer
+from tinybeam.http import KIND_TEXT, Answer, Continue, Request, answer
 from tinybeam.router import Endpoint, Match
 from tinybeam.server.access import log_request
 from tinybeam.server.crash import answer_for
@@ -50,6 +50,7 @@ class Host(Protocol):
     def on_drained(self) -> Callable[[], None]: ...
     def start_runner(self) -> None: ...
     def on_takeover(self, endpoint: Endpoint | None) -> None: ...
+    def on_overdue(self) -> None: ...
     def on_fault(self, runner: Runner, error: BaseException) -> bool: ...
     def on_end(self, runner: Runner) -> None: ...
     def run_request(self, turn: Turn, request: Request) -> Answer | None: ...
@@ -63,6 +64,7 @@ class Runner:
         self._scheduler = scheduler
         self._port = port
         self.number = port.number
+        self.ident: int | None = None
         self.turn = Turn()
         # Written by the successor that took our scheduler, read by us after each request.
         self.taken = False
@@ -73,6 +75,7 @@ class Runner:
 
     def run(self) -> None:
         """Drives the scheduler until the engine closes. A fault in the loop itself is logged, and the loop goes on."""
+        self.ident = threading.get_ident()
         faulted = False
         while True:
             try:
@@ -132,12 +135,13 @@ class Runner:
     def _run_turn(self, turn: Turn) -> None:
         """Runs the requests of a turn, until there are no more or the scheduler was taken. The hot path."""
         scheduler = self._scheduler
-        if scheduler.access_log:
+        if scheduler.access_log or turn.offers:
             self._run_turn_slowly(turn)
             return
         match = scheduler.match
         append = turn.answers.append
         for request in turn.requests:
+            turn.request = request
             # Nobody's yet: a guard that blocks is no evidence against the endpoint that ran before.
             endpoint = turn.endpoint = None
             try:
@@ -159,15 +163,17 @@ class Runner:
                 break
 
     def _run_turn_slowly(self, turn: Turn) -> None:
-        """The same with an access log: every run is timed."""
+        """The same with an access log, for which every run is timed, and where requests may be offered."""
         scheduler = self._scheduler
         for request in turn.requests:
+            turn.request = request
             started = time.perf_counter()
             answered = scheduler.run_request(turn, request)
             if answered is not None:
                 elapsed_s = time.perf_counter() - started
                 turn.answers.append(answered)
-                log_request(request, answered, elapsed_s)
+                if scheduler.access_log:
+                    log_request(request, answered, elapsed_s)
             if self.taken:
                 break
 
@@ -185,11 +191,20 @@ class Runner:
             scheduler.on_signal()
         if flags & native.POLL_DRAINED:
             scheduler.on_drained()
+        if flags & native.POLL_OFFER:
+            self.turn.offers = True
+        if flags & native.POLL_OVERDUE:
+            self._turn_to_others()
+            scheduler.on_overdue()
         if flags & native.POLL_WAKE:
-            self.turn.endpoint = None
-            self._port.phase[0] = 1  # a message may block as well as a handler may
+            self._turn_to_others()
             scheduler.on_wake()
         return True
+
+    def _turn_to_others(self) -> None:
+        """Before something that may block as well as a handler may: the scheduler can be taken from here on."""
+        self.turn.request = self.turn.endpoint = None
+        self._port.phase[0] = 1
 
     def _resume(self, number: int) -> None:
         """Takes over from a runner that is blocked: the rest of its turn, and the answers it could not flush."""
@@ -202,6 +217,7 @@ class Runner:
         turn = blocked.turn
         self._scheduler.on_takeover(turn.endpoint)
         self.turn = Turn(turn.requests, turn.take_answers())
+        self.turn.offers = turn.offers
 
     def _flushed(self, turn: Turn) -> bytes:
         """The turn's answers, encoded. An answer that cannot be encoded becomes a 500, and costs no other its own."""
@@ -213,7 +229,7 @@ class Runner:
             return _encode([one if _encodable(one) else (one[0], 500, b"", None) for one in answers])
 
 
-def _encodable(one: Answer) -> bool:
+def _encodable(one: Answer | Continue) -> bool:
     try:
         _encode(one)
     except Exception:  # noqa: BLE001

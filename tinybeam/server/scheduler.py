@@ -19,8 +19,9 @@ from typing import Any, Final
 from tinybeam import native
 from tinybeam.config import Config
 from tinybeam.errors import NativeError
-from tinybeam.http import Answer, Request
-from tinybeam.router import Endpoint, RouteTable
+from tinybeam.http import KIND_CONTINUE, Answer, Request
+from tinybeam.router import SERVER_DEFAULT, Endpoint, RouteTable
+from tinybeam.server import overdue
 from tinybeam.server.access import log_request
 from tinybeam.server.crash import answer_for, unavailable
 from tinybeam.server.engine import Engine
@@ -38,6 +39,8 @@ RUNNERS_MAX: Final = 2047
 # As a supervisor would have it (OTP's defaults): a loop that faults more often than this is beyond mending.
 FAULTS_MAX: Final = 3
 FAULTS_WITHIN_S: Final = 5.0
+# What a route that sets no limit gets: the most that a batch can carry.
+BODY_BYTES_MOST: Final = 1 << 30
 
 
 class Scheduler:
@@ -62,14 +65,22 @@ class Scheduler:
         self.on_drained = on_drained
         self._on_broken = on_broken
         self._long_s = config.takeover_ms / 1000
+        self._body_bytes_max = config.body_bytes_max
         self._runners_max = min(RUNNERS_MAX, config.threads) + 1
         self._lock = threading.Lock()
         self._faults: deque[float] = deque(maxlen=FAULTS_MAX + 1)
         self.runners: dict[int, Runner] = {}
         self.pool = BlockingPool(self._run_pooled, config.threads, config.standby_idle_ms / 1000)
         for endpoint in table.endpoints:
-            if endpoint.blocking is True:
-                endpoint.judge = Convicted()
+            endpoint.judge = self._first_judge(endpoint)
+
+    def _first_judge(self, endpoint: Endpoint) -> Any:
+        """What an endpoint begins with: no judge, unless there is something to see to at each of its requests."""
+        if endpoint.blocking is True:
+            return Convicted()
+        if endpoint.request_timeout_ms == SERVER_DEFAULT:
+            return None
+        return Acquitted() if endpoint.blocking is False else Judge(self._long_s)
 
     def start(self) -> None:
         """Starts the runner that holds the scheduler, and one on stand-by. Raises OSError when there is no thread."""
@@ -130,23 +141,40 @@ class Scheduler:
             endpoint.judge = judge = Judge(self._long_s)
         judge.on_takeover()
 
+    def on_overdue(self) -> None:
+        """C has answered requests 504, because their handlers overran."""
+        with self._lock:
+            runners = list(self.runners.values())
+        overdue.report(self.engine.take_overdue(), runners, self.pool)
+
     def run_request(self, turn: Turn, request: Request) -> Answer | None:
-        """Matches and runs one request, where speed is not all. None when the pool will answer it."""
+        """Matches and runs one request, where speed is not all. None when that is not an answer yet: the pool will
+        give it, or the body has to come first."""
         turn.endpoint = None
         try:
             endpoint, values = self.match(request)
         except BaseException as error:  # noqa: BLE001 - a guard is the user's code as much as a handler
             return answer_for(request, None, error)
         turn.endpoint = endpoint
+        if request.offered and endpoint.takes_body:
+            turn.answers.append((request.handle, KIND_CONTINUE, self._body_limit(endpoint)))
+            return None
         if endpoint.judge is not None:
             return self.run_judged(endpoint, request, values)
         return run_endpoint(endpoint, request, values)
+
+    def _body_limit(self, endpoint: Endpoint) -> int:
+        """The largest body that the endpoint takes, in octets."""
+        limit = endpoint.body_bytes_max
+        return self._body_bytes_max if limit == SERVER_DEFAULT else BODY_BYTES_MOST if limit is None else limit
 
     def run_judged(self, endpoint: Endpoint, request: Request, values: tuple[Any, ...]) -> Answer | None:
         """Runs a request of an endpoint that is under suspicion here, and deals that of a convicted one to the pool."""
         judge = endpoint.judge
         if judge is None:  # another thread has settled the case just now
             return run_endpoint(endpoint, request, values)
+        if endpoint.request_timeout_ms != SERVER_DEFAULT:
+            self.engine.set_timeout(request.handle, endpoint.request_timeout_ms or 0)
         if judge.pooled:
             try:
                 self.pool.deal((endpoint, request, values))
@@ -157,7 +185,7 @@ class Scheduler:
         answer = run_endpoint(endpoint, request, values)
         judge.on_run(time.perf_counter() - started)
         if judge.settled:
-            endpoint.judge = None
+            endpoint.judge = self._first_judge(endpoint)
         return answer
 
     def _run_pooled(self, endpoint: Endpoint, request: Request, values: tuple[Any, ...]) -> None:
@@ -173,6 +201,25 @@ class Scheduler:
             judge.on_run(elapsed_s)
         if self.access_log:
             log_request(request, answer, elapsed_s)
+
+
+def body_offer_bytes(table: RouteTable, config: Config) -> int:
+    """From which size on bodies have to be offered, because a route has a limit of its own; 0 where none has."""
+    own = [endpoint.body_bytes_max for endpoint in table.endpoints if endpoint.body_bytes_max != SERVER_DEFAULT]
+    return min([config.body_bytes_max, *(limit for limit in own if limit is not None)]) if own else 0
+
+
+class Acquitted:
+    """The judge of an endpoint whose author said `blocking=False`, which has one only for its deadline's sake."""
+
+    pooled = False
+    settled = False
+
+    def on_run(self, elapsed_s: float) -> None:
+        """Takes no evidence."""
+
+    def on_takeover(self) -> None:
+        """Takes no evidence."""
 
 
 class Convicted:

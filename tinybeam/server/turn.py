@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from tinybeam.http import Answer, Request
+from tinybeam.http import Answer, Continue, Request
 
 
 class Turn:
@@ -20,16 +20,20 @@ class Turn:
     A list iterator gives each element to one thread only as long as there is a GIL.
     """
 
-    __slots__ = ("_lock", "answers", "endpoint", "requests")
+    __slots__ = ("_lock", "answers", "endpoint", "offers", "request", "requests")
 
-    def __init__(self, requests: Iterable[Request] = (), answers: list[Answer] | None = None) -> None:
+    def __init__(self, requests: Iterable[Request] = (), answers: list[Answer | Continue] | None = None) -> None:
         self.requests: Iterator[Request] = iter(requests)
-        self.answers: list[Answer] = [] if answers is None else answers
+        self.answers: list[Answer | Continue] = [] if answers is None else answers
+        # Whether some of the requests may be offered, and must not be run as they are.
+        self.offers = False
+        # What was begun last; its answer may have been given.
+        self.request: Request | None = None
         # What runs now: when the runner blocks, its successor sees here which endpoint it is.
         self.endpoint: Any = None
         self._lock = threading.Lock()
 
-    def take_answers(self) -> list[Answer]:
+    def take_answers(self) -> list[Answer | Continue]:
         """All answers so far; they are the caller's now. The runner may go on appending meanwhile."""
         with self._lock:
             taken = self.answers[:]
