@@ -90,12 +90,19 @@ def test_native(arguments: list[str]) -> NoReturn:
     execute(sys.executable, "-m", "pytest", "tests/native", *arguments)
 
 
+def fuzz(arguments: list[str]) -> NoReturn:
+    """look for inputs that break the C engine's invariants; needs clang: [--seconds N] [TARGET ...]"""
+    enter_venv("test")
+    os.chdir(ROOT)
+    execute(sys.executable, "tests/fuzz/fuzzing.py", *arguments)
+
+
 def fmt(arguments: list[str]) -> None:
     """format the Python and the C, or only say what is not: [--check]"""
     if arguments not in ([], ["--check"]):
         fail(f"fmt takes --check or nothing, not {' '.join(arguments)}", code=2)
     enter_venv("dev")
-    c_files = sorted(str(path) for folder in ("native", "tests/native") for path in (ROOT / folder).rglob("*.[ch]"))
+    c_files = sorted(str(path) for folder in ("native", "tests") for path in (ROOT / folder).rglob("*.[ch]"))
     python = call("ruff", "format", *arguments, str(ROOT))
     c = call("clang-format", *(["--dry-run", "--Werror"] if arguments else ["-i"]), *c_files) if c_files else 0
     if python or c:
@@ -157,6 +164,7 @@ TASKS: dict[str, Callable[[list[str]], None]] = {
     "run": run,
     "test": test,
     "test.native": test_native,
+    "fuzz": fuzz,
     "fmt": fmt,
     "lint": lint,
     "types": types,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import socket
 import threading
@@ -74,6 +75,11 @@ class RawConn:
 
     def send(self, octets: bytes) -> None:
         self.sock.sendall(octets)
+
+    def send_unless_closed(self, octets: bytes) -> None:
+        """Sends what the server may not want any more."""
+        with contextlib.suppress(ConnectionError):
+            self.sock.sendall(octets)
 
     def get(self, path: str, method: str = "GET", extra: str = "") -> None:
         """Sends a request without a body, and does not wait for its answer."""

@@ -39,6 +39,8 @@ ARGUMENTS: dict[str, Any] = {
     "void *": c_void_p,
     "size_t": c_size_t,
     "uint16_t": c_uint16,
+    "uint64_t": c_uint64,
+    "uint64_t *": POINTER(c_uint64),
     "uint32_t": c_uint32,
 }
 WORDS = {c_uint64, c_int64, c_size_t, c_void_p}
@@ -205,7 +207,7 @@ def library_source(abi: int, config_size: int = ctypes.sizeof(native.EngineConfi
 
 
 def test_a_library_that_fits_is_taken(load_from: Callable[[str], ctypes.CDLL], tmp_path: Path) -> None:
-    assert load_from(compile_library(tmp_path, library_source(native.ABI_VERSION))).tb_abi_version() == 1
+    assert load_from(compile_library(tmp_path, library_source(native.ABI_VERSION))).tb_abi_version() == 2
 
 
 def test_a_library_of_another_abi_version_is_refused(load_from: Callable[[str], ctypes.CDLL], tmp_path: Path) -> None:

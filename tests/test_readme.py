@@ -11,6 +11,7 @@ import pytest
 
 from tinybeam import Router
 from tinybeam.cli import main
+from tinybeam.cli.flags import section_of
 from tinybeam.config import Config
 from tinybeam.server import RunningServer
 
@@ -88,8 +89,10 @@ def test_there_are_examples_of_curl_to_check() -> None:
 
 def test_the_table_of_flags_is_that_of_the_command() -> None:
     assert isinstance(main, click.Group)
-    options = [option for option in main.commands["run"].params if isinstance(option, click.Option)]
-    assert [row[0] for row in rows("flag", "default")] == [option.opts[0] for option in options]
+    fields = [field.name for field in dataclasses.fields(Config)]
+    assert all(f"--{name.replace('_', '-')}" in flags_of(main.commands["run"]) for name in fields)
+    server = [f"--{name.replace('_', '-')}" for name in fields if section_of(name) == "Server"]
+    assert [row[0] for row in rows("flag", "default")] == [*server, "--app-dir"]
 
 
 def test_the_table_of_flags_gives_the_defaults() -> None:
@@ -100,10 +103,21 @@ def test_the_table_of_flags_gives_the_defaults() -> None:
         assert (flag, default) == (flag, shown)
 
 
-def test_the_table_of_limits_is_that_of_the_config() -> None:
-    flags = {row[0].removeprefix("--").replace("-", "_") for row in rows("flag", "default")}
-    limits = [(field.name, str(field.default)) for field in dataclasses.fields(Config) if field.name not in flags]
-    assert [(name, default) for name, default, _ in rows("limit", "default")] == limits
+def flags_of(command: click.Command) -> set[str]:
+    return {name for option in command.params for name in option.opts}
+
+
+def test_the_tables_of_limits_and_deadlines_are_those_of_the_config() -> None:
+    text = (ROOT / "docs" / "limits.md").read_text()
+    told = re.findall(r"^\| `(\w+)` \| (\d+) \| `(--[\w-]+)` \| `(\w+)` \| [^|]+ \| [^|]+ \|$", text, re.M)
+    fields = {field.name: field.default for field in dataclasses.fields(Config) if section_of(field.name) != "Server"}
+    expected = [
+        (name, str(default), f"--{name.replace('_', '-')}", f"TINYBEAM_{name.upper()}")
+        for section in ("Limits", "Deadlines")
+        for name, default in fields.items()
+        if section_of(name) == section
+    ]
+    assert told == expected
 
 
 def test_the_table_of_tasks_is_that_of_the_help() -> None:

@@ -158,7 +158,7 @@ void batch_push(batch *bat, uint64_t handle, const uint8_t *head, size_t head_le
         uint8_t *length = end;
         end = term_write_bin_head(end, UINT32_MAX); /* its length is written when it is known */
         uint8_t *first = end;
-        end = batch_write_trailers(end, rest->trailers, rest->trailers_len);
+        end = batch_write_trailers(end, rest->trailers == NULL ? first : rest->trailers, rest->trailers_len);
         batch_patch_length(length, (uint32_t)(end - first));
     }
     if (rest->offered) {

@@ -37,7 +37,7 @@ static void intake_refuse(conn_room *room, conn *con, uint32_t status, const cha
 
 static bool intake_safe(const parser_request *request) {
     return request->method_id == PARSER_METHOD_GET || request->method_id == PARSER_METHOD_HEAD ||
-           request->method_id == PARSER_METHOD_OPTIONS || request->method_id == PARSER_METHOD_TRACE;
+           request->method_id == PARSER_METHOD_OPTIONS;
 }
 
 static bool intake_turn(const conn_room *room, const conn *con, bool safe) {
@@ -195,6 +195,10 @@ static intake_step intake_next_head(conn_room *room, conn *con, const uint8_t *o
     }
     if (n < 0) {
         intake_refuse(room, con, error.status, error.reason);
+        return INTAKE_NEXT;
+    }
+    if (parsed.method_id == PARSER_METHOD_TRACE) {
+        intake_refuse(room, con, 405, "TRACE would show a client's secrets to whoever makes it ask (RFC 9110 §9.3.8)");
         return INTAKE_NEXT;
     }
     exchange_kind kind = {
@@ -363,17 +367,19 @@ void intake_on_timeout(conn_room *room, conn *con) {
 
 static void intake_pay_refusal(conn_room *room, conn *con) {
     char text[256];
-    static const uint8_t fields[] = "Content-Type: text/plain; charset=utf-8\r\n"
-                                    "Retry-After: 1\r\n";
-    static const size_t retry_len = sizeof "Retry-After: 1\r\n" - 1;
+#define INTAKE_TEXT "Content-Type: text/plain; charset=utf-8\r\n"
+    static const char plain[] = INTAKE_TEXT;
+    static const char later[] = INTAKE_TEXT "Retry-After: 1\r\n";
+    static const char other[] = INTAKE_TEXT "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n";
+    const char *fields = con->refusal == 503 ? later : con->refusal == 405 ? other : plain;
     size_t len = strlen(con->refusal_reason);
     len = len < sizeof text - 1 ? len : sizeof text - 1;
     memcpy(text, con->refusal_reason, len);
     text[len++] = '\n';
     response res = {
         .status = con->refusal,
-        .fields = fields,
-        .fields_len = sizeof fields - 1 - (con->refusal == 503 ? 0 : retry_len),
+        .fields = (const uint8_t *)fields,
+        .fields_len = strlen(fields),
         .body_len = len,
     };
     con->refusal = 0;

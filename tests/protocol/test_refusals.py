@@ -162,3 +162,13 @@ def test_a_refused_connection_costs_no_other(
         good.get("/text")
         assert good.reply().body == b"some text"
     assert app.seen == ["GET /text"] * 50
+
+
+def test_trace_is_refused_and_the_methods_that_there_are_are_named(conn: RawConn, app: CountingApp) -> None:
+    """RFC 9110 sections 9.3.8 and 15.5.6."""
+    conn.send(b"TRACE / HTTP/1.1\r\nHost: a\r\nCookie: secret\r\n\r\n")
+    reply = conn.reply()
+    assert reply.status == 405
+    assert "GET, HEAD" in reply.headers["allow"]
+    assert b"secret" not in conn.rest()
+    assert app.seen == []

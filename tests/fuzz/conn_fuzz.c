@@ -1,0 +1,483 @@
+/* Invariant: however its octets are cut and whatever happens meanwhile, a connection's requests are those of its octets
+ * in their order, each is answered once at most, in order, with a well-formed response, and no handle is left over.
+ *
+ * Owns:  a scripted socket (read sizes, EAGAIN, EINTR, end, reset, window), a clock, and a runner that answers at will.
+ * Knows: scheduler.h. The input is a script and the client's octets; the same octets, whole and with prompt answers,
+ *        tell which requests there are.
+ * Never: a judgement of its own about which octets are a request.
+ */
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "exchange.h"
+#include "fuzz.h"
+#include "scheduler.h"
+#include "term.h"
+
+enum { FD = 700, BATCH_MAX = 8, CAPACITY = 64 * 1024, REQUESTS_MAX = 512, WIRE_MAX = 1 << 20 };
+
+static struct {
+    const uint8_t *stream;
+    size_t stream_len;
+    size_t arrived; /* what the client has sent so far */
+    size_t taken;
+    bool fin, reset, open, shut;
+    unsigned interrupted; /* so many calls fail with EINTR first */
+    size_t window;        /* what the client still takes */
+    bool full;
+    uint32_t events; /* that epoll will tell */
+    void *pointer;
+    uint8_t wire[WIRE_MAX];
+    size_t wire_len;
+    int64_t now_ms;
+} net;
+
+typedef struct request {
+    uint64_t handle;
+    uint64_t hash;
+    bool offered;
+    bool waits; /* for an answer of ours */
+} request;
+
+typedef struct run_log {
+    request items[REQUESTS_MAX];
+    unsigned len;
+    uint64_t whole[REQUESTS_MAX]; /* the hashes of those that were handed over whole, in order */
+    unsigned whole_len;
+} run_log;
+
+static scheduler sched;
+static run_log script_log, plain_log;
+
+ssize_t fuzz_recv(int fd, void *into, size_t len, int flags);
+ssize_t fuzz_send(int fd, const void *from, size_t len, int flags);
+ssize_t fuzz_sendmsg(int fd, const struct msghdr *message, int flags);
+int fuzz_shutdown(int fd, int how);
+int fuzz_setsockopt(int fd, int level, int name, const void *value, socklen_t len);
+int fuzz_epoll_ctl(int epoll_fd, int op, int fd, struct epoll_event *event);
+int fuzz_epoll_wait(int epoll_fd, struct epoll_event *events, int most, int timeout_ms);
+int fuzz_close(int fd);
+int fuzz_clock_gettime(clockid_t id, struct timespec *now);
+
+static bool interrupted(void) {
+    if (net.interrupted == 0) {
+        return false;
+    }
+    net.interrupted--;
+    errno = EINTR;
+    return true;
+}
+
+ssize_t fuzz_recv(int fd, void *into, size_t len, int flags) {
+    FUZZ_CHECK(fd == FD && net.open);
+    if (interrupted()) {
+        return -1;
+    }
+    const size_t waiting = net.arrived - net.taken;
+    if (net.reset) {
+        errno = ECONNRESET;
+        return -1;
+    }
+    if (waiting == 0) {
+        errno = EAGAIN;
+        return net.fin ? 0 : -1;
+    }
+    const size_t taken = waiting < len ? waiting : len;
+    memcpy(into, net.stream + net.taken, taken);
+    net.taken += flags & MSG_PEEK ? 0 : taken;
+    return (ssize_t)taken;
+}
+
+ssize_t fuzz_send(int fd, const void *from, size_t len, int flags) {
+    FUZZ_CHECK(fd == FD && net.open && !net.shut && (flags & MSG_NOSIGNAL) != 0 && len > 0);
+    if (interrupted()) {
+        return -1;
+    }
+    if (net.reset || net.window == 0) {
+        net.full = !net.reset;
+        errno = net.reset ? EPIPE : EAGAIN;
+        return -1;
+    }
+    const size_t taken = len < net.window ? len : net.window;
+    FUZZ_CHECK(net.wire_len + taken < WIRE_MAX);
+    memcpy(net.wire + net.wire_len, from, taken);
+    net.wire_len += taken;
+    net.window -= taken;
+    net.full = taken < len;
+    return (ssize_t)taken;
+}
+
+ssize_t fuzz_sendmsg(int fd, const struct msghdr *message, int flags) {
+    ssize_t sum = 0;
+    for (size_t i = 0; i < message->msg_iovlen; i++) {
+        if (message->msg_iov[i].iov_len == 0) {
+            continue;
+        }
+        const ssize_t n = fuzz_send(fd, message->msg_iov[i].iov_base, message->msg_iov[i].iov_len, flags);
+        if (n < 0) {
+            return sum > 0 ? sum : n;
+        }
+        sum += n;
+        if ((size_t)n < message->msg_iov[i].iov_len) {
+            break;
+        }
+    }
+    return sum;
+}
+
+int fuzz_shutdown(int fd, int how) {
+    FUZZ_CHECK(fd == FD && net.open && how == SHUT_WR);
+    net.shut = true;
+    return 0;
+}
+
+int fuzz_setsockopt(int fd, int level, int name, const void *value, socklen_t len) {
+    (void)level, (void)name, (void)value, (void)len;
+    FUZZ_CHECK(fd == FD && net.open);
+    return 0;
+}
+
+int fuzz_epoll_ctl(int epoll_fd, int op, int fd, struct epoll_event *event) {
+    (void)epoll_fd;
+    if (fd == FD) {
+        net.pointer = op == EPOLL_CTL_ADD ? event->data.ptr : NULL;
+    }
+    return 0;
+}
+
+int fuzz_epoll_wait(int epoll_fd, struct epoll_event *events, int most, int timeout_ms) {
+    (void)epoll_fd, (void)most;
+    FUZZ_CHECK(timeout_ms >= -1);
+    atomic_fetch_or(&sched.flags, TB_POLL_WAKE); /* nothing else ends the poll that would sleep now */
+    if (net.pointer == NULL || net.events == 0) {
+        return 0;
+    }
+    events[0] = (struct epoll_event){.events = net.events, .data.ptr = net.pointer};
+    net.events = 0;
+    return 1;
+}
+
+int fuzz_close(int fd) {
+    if (fd == FD) {
+        FUZZ_CHECK(net.open);
+        net.open = false;
+        return 0;
+    }
+    return (int)syscall(SYS_close, fd);
+}
+
+int fuzz_clock_gettime(clockid_t id, struct timespec *now) {
+    (void)id;
+    *now = (struct timespec){.tv_sec = net.now_ms / 1000, .tv_nsec = net.now_ms % 1000 * 1000000};
+    return 0;
+}
+
+static uint64_t hash(uint64_t sum, const uint8_t *octets, size_t len) {
+    for (size_t i = 0; i < len; i++) {
+        sum = (sum ^ octets[i]) * UINT64_C(0x100000001b3);
+    }
+    return (sum ^ 0xff) * UINT64_C(0x100000001b3);
+}
+
+static void read_record(term_reader *reader, run_log *log) {
+    uint32_t elements = 0;
+    request item = {.waits = true, .hash = UINT64_C(0xcbf29ce484222325)};
+    FUZZ_CHECK(term_next_array(reader, &elements) && elements >= 8 && elements <= 10);
+    FUZZ_CHECK(term_next_uint(reader, &item.handle));
+    for (uint32_t i = 1; i < (elements < 9 ? elements : 9); i++) {
+        const uint8_t *octets;
+        size_t len;
+        FUZZ_CHECK(term_next_octets(reader, &octets, &len));
+        item.hash = hash(item.hash, octets, len);
+    }
+    item.offered = elements == 10;
+    reader->at += item.offered;
+    FUZZ_CHECK(log->len < REQUESTS_MAX);
+    for (unsigned i = 0; i < log->len; i++) {
+        FUZZ_CHECK(log->items[i].handle != item.handle);
+    }
+    log->items[log->len++] = item;
+    if (!item.offered) {
+        log->whole[log->whole_len++] = item.hash;
+    }
+}
+
+static void poll_once(run_log *log) {
+    static uint8_t octets[CAPACITY];
+    uint64_t handles[BATCH_MAX];
+    batch bat;
+    batch_init(&bat, octets, sizeof octets, handles, BATCH_MAX);
+    const int32_t verdict = scheduler_poll(&sched, &bat);
+    FUZZ_CHECK(verdict >= 0);
+    const size_t len = batch_close(&bat);
+    term_reader reader = {.at = octets, .end = octets + len};
+    uint32_t count = 0;
+    FUZZ_CHECK(len == 0 || term_next_array(&reader, &count));
+    for (uint32_t i = 0; i < count; i++) {
+        read_record(&reader, log);
+    }
+    FUZZ_CHECK(reader.at == reader.end);
+}
+
+/* Answers with its own number as the body, so that the order on the wire can be read back. */
+static void answer_one(run_log *log, unsigned index, bool post) {
+    uint8_t out[128];
+    char body[16];
+    const int body_len = snprintf(body, sizeof body, "#%05u", index);
+    uint8_t *at = term_write_uint64(term_write_array(term_write_array(out, 1), 4), log->items[index].handle);
+    at = term_write_bin(term_write_nil(term_write_uint64(at, 200)), body, (size_t)body_len);
+    const int32_t code =
+        post ? scheduler_post(&sched, out, (size_t)(at - out)) : scheduler_spend(&sched, out, (size_t)(at - out));
+    FUZZ_CHECK(code == TB_OK || (post && (code == TB_EALREADY || code == TB_EDISCONNECTED)));
+    log->items[index].waits = false;
+}
+
+static void continue_one(run_log *log, unsigned index, uint64_t bytes_max) {
+    uint8_t out[64];
+    uint8_t *at = term_write_uint64(term_write_array(term_write_array(out, 1), 3), log->items[index].handle);
+    at = term_write_uint64(term_write_uint64(at, TB_KIND_CONTINUE), bytes_max);
+    FUZZ_CHECK(scheduler_spend(&sched, out, (size_t)(at - out)) == TB_OK);
+    log->items[index].waits = false;
+}
+
+static void open_all(const uint8_t *stream, size_t len) {
+    static const tb_config config = {
+        .request_line_bytes_max = 200,
+        .header_bytes_max = 600,
+        .header_fields_max = 12,
+        .body_bytes_max = 300,
+        .body_offer_bytes = 100,
+        .chunk_extension_bytes_max = 40,
+        .batch_requests_max = BATCH_MAX,
+        .pipeline_requests_max = 4,
+        .connection_requests_max = 30,
+        .handles_max = 8,
+        .connections_max = 4,
+        .header_timeout_ms = 10000,
+        .body_timeout_ms = 60000,
+        .keepalive_timeout_ms = 75000,
+        .write_timeout_ms = 60000,
+        .linger_timeout_ms = 5000,
+        .request_timeout_ms = 30000,
+        .transfer_bytes_per_s_min = 500,
+        .takeover_ms = 1,
+        .standby_idle_ms = 1000,
+    };
+    static const constant item = {.path_len = 2, .body_len = 5, .status = 200};
+    memset(&sched, 0, sizeof sched);
+    memset(&net, 0, offsetof(__typeof__(net), wire));
+    net.wire_len = 0;
+    net.now_ms = 1000000;
+    net.stream = stream;
+    net.stream_len = len;
+    net.open = true;
+    net.window = 100000;
+    FUZZ_CHECK(scheduler_init(&sched, &config, 42) == TB_OK);
+    FUZZ_CHECK(constant_push(&sched.room.constants, &item, "/c", NULL, "const") == TB_OK);
+    FUZZ_CHECK(conn_open(&sched.room, FD, (const uint8_t *)"", 0));
+}
+
+static void deliver(size_t len) {
+    const size_t left = net.stream_len - net.arrived;
+    if (len > 0 && left > 0 && !net.fin && !net.reset) {
+        net.arrived += len < left ? len : left;
+        net.events |= EPOLLIN;
+    }
+}
+
+static void end_stream(bool reset) {
+    net.reset = net.reset || reset;
+    net.fin = true;
+    net.events |= EPOLLIN | EPOLLRDHUP | (reset ? EPOLLERR | EPOLLHUP : 0);
+}
+
+static void widen(size_t octets) {
+    net.window += octets;
+    if (net.full && octets > 0) {
+        net.full = false;
+        net.events |= EPOLLOUT;
+    }
+}
+
+/* Answers and polls until nothing moves any more. */
+static void settle(run_log *log) {
+    for (unsigned round = 0; round < 2 * REQUESTS_MAX; round++) {
+        const unsigned len = log->len;
+        const size_t wire_len = net.wire_len;
+        bool moved = false;
+        for (unsigned i = 0; i < log->len; i++) {
+            if (log->items[i].waits && log->items[i].offered) {
+                continue_one(log, i, 300);
+                moved = true;
+            } else if (log->items[i].waits) {
+                answer_one(log, i, false);
+                moved = true;
+            }
+        }
+        poll_once(log);
+        poll_once(log);
+        if (!moved && log->len == len && net.wire_len == wire_len) {
+            return;
+        }
+    }
+    FUZZ_CHECK(!"it comes to rest");
+}
+
+/* The wire is whole responses, and those that are ours come in the order of their requests; the last may be cut off. */
+static void check_wire(bool whole) {
+    const char *at = (const char *)net.wire;
+    net.wire[net.wire_len] = '\0';
+    const char *end = at + net.wire_len;
+    int last = -1;
+    while (at < end) {
+        const char *head_end = strstr(at, "\r\n\r\n");
+        if (head_end == NULL) {
+            FUZZ_CHECK(!whole);
+            return;
+        }
+        FUZZ_CHECK(strncmp(at, "HTTP/1.1 ", 9) == 0);
+        const unsigned status = (unsigned)strtoul(at + 9, NULL, 10);
+        FUZZ_CHECK(status >= 100 && status <= 505);
+        const char *length = strstr(at, "\r\nContent-Length: ");
+        size_t body_len = length != NULL && length < head_end ? strtoul(length + 18, NULL, 10) : 0;
+        at = head_end + 4;
+        if (status == 100) {
+            FUZZ_CHECK(length == NULL || length > head_end);
+            continue;
+        }
+        if (at < end && strncmp(at, "HTTP/1.1 ", 9) == 0) {
+            body_len = 0; /* the answer to a HEAD */
+        }
+        if (body_len > (size_t)(end - at)) {
+            FUZZ_CHECK(!whole || at == end);
+            return;
+        }
+        if (body_len == 6 && at[0] == '#') {
+            const int number = atoi(at + 1);
+            FUZZ_CHECK(number > last);
+            last = number;
+        }
+        at += body_len;
+    }
+}
+
+static void close_all(run_log *log) {
+    end_stream(true);
+    poll_once(log);
+    for (unsigned i = 0; i < log->len; i++) {
+        if (log->items[i].waits) {
+            answer_one(log, i, true);
+        }
+    }
+    poll_once(log);
+    poll_once(log);
+    FUZZ_CHECK(!net.open && sched.room.conns == NULL && sched.room.handles.open == 0);
+    scheduler_deinit(&sched);
+}
+
+/* One step of the script. */
+static void step(uint8_t op, fuzz_script *script, run_log *log) {
+    const uint8_t operand = fuzz_next(script);
+    const unsigned index = log->len > 0 ? log->len - 1 - operand % (log->len < 8 ? log->len : 8) : 0;
+    switch (op % 16) {
+    case 0:
+        deliver(1);
+        break;
+    case 1:
+        deliver(operand);
+        break;
+    case 2:
+        deliver(SIZE_MAX);
+        break;
+    case 3:
+    case 4:
+        if (log->len > 0) {
+            answer_one(log, index, op % 16 == 4); /* also a second time */
+        }
+        break;
+    case 5:
+        if (log->len > 0 && log->items[index].waits) {
+            continue_one(log, index, operand % 2 == 0 ? 300 : operand);
+        }
+        break;
+    case 6:
+        net.now_ms += operand * 20;
+        break;
+    case 7:
+        net.now_ms += operand * 1000;
+        break;
+    case 8:
+        widen(operand);
+        break;
+    case 9:
+        net.window = operand;
+        break;
+    case 10:
+        end_stream(false);
+        break;
+    case 11:
+        net.events |= operand & (EPOLLIN | EPOLLOUT | EPOLLRDHUP); /* that may not be so */
+        break;
+    case 12:
+        scheduler_serve(&sched);
+        return;
+    case 13:
+        if (log->len > 0) {
+            FUZZ_CHECK(scheduler_post_timeout(&sched, log->items[index].handle, operand * 100) == TB_OK);
+        }
+        break;
+    case 14:
+        net.interrupted = operand % 4;
+        break;
+    default:
+        if (operand == 0) {
+            atomic_store(&sched.drain_due, true);
+        } else if (operand == 1) {
+            end_stream(true);
+        }
+    }
+    poll_once(log);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *octets, size_t len) {
+    if (len < 2 || len > 3000) {
+        return 0;
+    }
+    size_t script_len = octets[0];
+    octets++;
+    len--;
+    script_len = script_len < len ? script_len : len;
+    uint8_t *stream = fuzz_copy(octets + script_len, len - script_len);
+    fuzz_script script = {.at = octets, .end = octets + script_len};
+
+    plain_log.len = plain_log.whole_len = 0;
+    open_all(stream, len - script_len);
+    deliver(SIZE_MAX);
+    settle(&plain_log);
+    check_wire(true);
+    close_all(&plain_log);
+
+    script_log.len = script_log.whole_len = 0;
+    open_all(stream, len - script_len);
+    while (script.at < script.end) {
+        step(fuzz_next(&script), &script, &script_log);
+    }
+    widen(WIRE_MAX / 2);
+    net.interrupted = 0;
+    deliver(SIZE_MAX);
+    settle(&script_log);
+    check_wire(!net.reset && stats_of(&sched.room.stats.timeouts_write) == 0);
+    close_all(&script_log);
+
+    FUZZ_CHECK(script_log.whole_len <= plain_log.whole_len);
+    for (unsigned i = 0; i < script_log.whole_len; i++) {
+        FUZZ_CHECK(script_log.whole[i] == plain_log.whole[i]);
+    }
+    free(stream);
+    return 0;
+}
