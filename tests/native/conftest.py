@@ -41,6 +41,8 @@ BUILD = ROOT / "build" / "native-tests"
 FLAGS = ["-std=c11", "-D_GNU_SOURCE=", "-g", "-O1", "-fno-omit-frame-pointer", "-pthread"]
 WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Wshadow"]
 INCLUDES = [f"-I{ROOT / 'native' / folder}" for folder in ("include", "src")]
+# What faults.h puts its own functions in place of.
+WRAPPED = ("recv", "send", "sendmsg", "accept4", "epoll_wait", "malloc", "calloc", "realloc", "free")
 SANITIZERS = {
     "address": ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"],
     "thread": ["-fsanitize=thread"],
@@ -62,7 +64,8 @@ class CUnit:
             objects = list(pool.map(lambda source: compiled(source, sanitizer), sources))
         program = BUILD / f"{self.source.stem}-{digest(*(path.name.encode() for path in objects))}"
         if not program.exists():
-            make(program, [*map(str, objects), *FLAGS, *SANITIZERS[sanitizer]])
+            wraps = [f"-Wl,--wrap={name}" for name in WRAPPED if b'#include "faults.h"' in self.source.read_bytes()]
+            make(program, [*map(str, objects), *FLAGS, *SANITIZERS[sanitizer], *wraps])
         return program
 
 
