@@ -90,6 +90,32 @@ def test_native(arguments: list[str]) -> NoReturn:
     execute(sys.executable, "-m", "pytest", "tests/native", *arguments)
 
 
+def test_asan(arguments: list[str]) -> NoReturn:
+    """run the Python tests over an engine under AddressSanitizer and UBSan; needs gcc: [pytest's arguments]"""
+    prepare("test")
+    library = BUILD / "asan" / "libtinybeam.so"
+    library.parent.mkdir(parents=True, exist_ok=True)
+    flags = ["-std=c11", "-D_GNU_SOURCE=", "-g", "-O1", "-fno-omit-frame-pointer", "-fsanitize=address,undefined"]
+    includes = [f"-I{ROOT / 'native' / folder}" for folder in ("include", "src")]
+    sources = sorted(str(path) for path in (ROOT / "native" / "src").glob("*.c"))
+    if call("gcc", *flags, *includes, "-fPIC", "-shared", "-pthread", *sources, "-o", str(library)):
+        fail("the engine does not compile with gcc -fsanitize=address,undefined; is gcc installed, with libasan?")
+    runtimes = [
+        subprocess.run(["gcc", f"-print-file-name={name}"], capture_output=True, text=True).stdout.strip()
+        for name in ("libasan.so", "libubsan.so")
+    ]
+    os.environ["TINYBEAM_LIBRARY"] = str(library)
+    os.environ["LD_PRELOAD"] = " ".join(runtimes)
+    # Python's own memory is not ours to judge. Leaks of the engine are looked for by the C tests.
+    os.environ["ASAN_OPTIONS"] = "detect_leaks=0"
+    os.environ["UBSAN_OPTIONS"] = "halt_on_error=1:print_stacktrace=1"
+    # What runs other programs, which do not take kindly to a preloaded sanitizer, or has sanitizers of its own.
+    left_out = ["tests/fuzz", "tests/oracle", "tests/native/test_c_units.py"]
+    left_out += [f"tests/test_{name}.py" for name in ("foreign_clients", "tasks", "wheel")]
+    os.chdir(ROOT)
+    execute(sys.executable, "-m", "pytest", *(f"--ignore={path}" for path in left_out), *arguments)
+
+
 def fuzz(arguments: list[str]) -> NoReturn:
     """look for inputs that break the C engine's invariants; needs clang: [--seconds N] [TARGET ...]"""
     enter_venv("test")
@@ -164,6 +190,7 @@ TASKS: dict[str, Callable[[list[str]], None]] = {
     "run": run,
     "test": test,
     "test.native": test_native,
+    "test.asan": test_asan,
     "fuzz": fuzz,
     "fmt": fmt,
     "lint": lint,

@@ -83,7 +83,7 @@ def run_tasks(tree: Path, *arguments: str, **environ: str) -> subprocess.Complet
 def test_every_task_of_the_project_has_a_help_line(tree: Path) -> None:
     done = run_tasks(tree, "help")
     lines = dict(line.split(maxsplit=1) for line in done.stdout.splitlines() if line.startswith("  "))
-    assert " ".join(lines) == "deps.get compile run test test.native fuzz fmt lint types bench clean help"
+    assert " ".join(lines) == "deps.get compile run test test.native test.asan fuzz fmt lint types bench clean help"
     assert done.returncode == 0
 
 
