@@ -365,9 +365,9 @@ static void scheduler_wait(scheduler *sched, bool may_sleep) {
         acceptor_resume(&sched->acceptor, &sched->room);
     }
     scheduler_on_events(sched, events, count);
-    /* Only once it is known what has come in time: after a stop of the whole process that may be more than one read of
-     * the events tells. */
-    if (count < SCHEDULER_EVENTS) {
+    /* Only once it is known what has come in time: after a stop of the whole process that may be more than one look at
+     * the events tells, and the first look is interrupted by the very signal that ends the stop. */
+    if (count >= 0 && count < SCHEDULER_EVENTS) {
         scheduler_expire(sched);
     }
 }

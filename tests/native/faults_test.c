@@ -144,6 +144,31 @@ static void a_socket_that_is_full_for_no_reason_is_written_to_later(void) {
     rig_close(bench);
 }
 
+static void an_interrupted_wait_says_nothing_about_who_is_late(void) {
+    tb_config config = rig_config;
+    config.header_timeout_ms = 1;
+    rig *bench = rig_open_with(&config);
+    int client = rig_connect(bench);
+    rig_send(client, "GET /a HTTP/1.1\r\n");
+    conn_on_event(&bench->sched.room, rig_conn(bench), EPOLLIN);
+    const uint64_t begun = bench->sched.room.now_ms;
+    while (bench->sched.room.now_ms < begun + 3) { /* until the deadline has passed, with no look at the events */
+        faults.storm = faults.storm_left = 1;
+        faults.waits = 0;
+        batch_init(&bench->bat, bench->octets, bench->capacity, bench->handles, bench->count_max);
+        scheduler_wake(&bench->sched, TB_POLL_WAKE);
+        scheduler_poll(&bench->sched, &bench->bat);
+        faults.storm = faults.storm_left = 0;
+        CHECK_INT(faults.waits, 1);
+    }
+    rig_send(client, "Host: a\r\n\r\n");
+    CHECK_INT(rig_serve(bench), 1);
+    rig_poll(bench);
+    CHECK_INT(rig_count(rig_receive(bench, client), "HTTP/1.1 200 "), 1);
+    close(client);
+    rig_close(bench);
+}
+
 static void events_with_nothing_behind_them_do_nothing(void) {
     rig *bench = rig_open();
     int client = rig_connect(bench);
@@ -354,6 +379,7 @@ int main(void) {
     RUN(a_storm_of_signals_changes_no_octet);
     RUN(writes_of_one_octet_change_no_octet);
     RUN(a_socket_that_is_full_for_no_reason_is_written_to_later);
+    RUN(an_interrupted_wait_says_nothing_about_who_is_late);
     RUN(events_with_nothing_behind_them_do_nothing);
     RUN(an_event_of_a_closed_connection_does_not_reach_the_next_one_with_its_number);
     RUN(a_reset_at_any_point_is_told_once_and_costs_nobody_else_anything);

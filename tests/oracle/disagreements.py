@@ -51,6 +51,11 @@ TABLE = (
         "400 a chunk-size line is malformed",
         "RFC 9112 §7.1.1: an extension that is not of the grammar; h11 looks for the end of the line only.",
     ),
+    Row(
+        WE,
+        "400 a chunk does not begin with its size",
+        "Refused at the octet that is wrong; h11 waits for the end of the line.",
+    ),
     Row(WE, "400 a trailer line is malformed", "Refused at the octet that is wrong; h11 waits for the whole section."),
     Row(
         WE,

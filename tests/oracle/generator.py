@@ -203,6 +203,10 @@ _OTHERS = [
 ]
 
 
+# A body that has only just begun to be wrong.
+_HALF = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n-"
+
+
 class Generator:
     """Makes one connection's octets for each seed; the same ones for the same seed."""
 
@@ -215,7 +219,7 @@ class Generator:
         text = "\r\n" * some.choice([0] * 20 + [1, 2]) + "\n" * some.choice([0] * 40 + [1])
         for _ in range(some.choice([1, 1, 1, 2, 3])):
             text += self._request()
-        text += some.choice([""] * 30 + ["\r\n", "X", "\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\n\r\n"])
+        text += some.choice([""] * 30 + ["\r\n", "X", "\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\n\r\n", _HALF])
         octets = text.encode("latin-1")
         if some.random() < 0.08:
             octets = octets[: some.randrange(len(octets) + 1)]

@@ -151,6 +151,11 @@ class Port:
         """Gives the place up."""
         self._library.tb_runner_close(self._pointer, self.number)
 
+    def shrink(self) -> None:
+        """Gives a large buffer back; what is in it is lost."""
+        if len(self.view) > _BUFFER_FIRST:
+            self._grow(_BUFFER_FIRST)
+
     def _grow(self, size: int) -> None:
         buffer = bytearray(size)
         self._keep, self._address = native.address_of(buffer)

@@ -127,10 +127,12 @@ class Runner:
             # From here on the monitor may take the scheduler from us.
             phase[0] = 1
             self._run_turn(turn)
+            turn.request = None  # or its body would be kept for as long as this runner has nothing to do
             if turn.answers:
                 answers = self._flushed(turn)
             if self.taken:
                 self.turn = Turn()
+                port.shrink()  # the wait on stand-by may be a long one
 
     def _run_turn(self, turn: Turn) -> None:
         """Runs the requests of a turn, until there are no more or the scheduler was taken. The hot path."""
