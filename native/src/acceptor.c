@@ -51,7 +51,21 @@ static int32_t acceptor_port(int fd) {
     return ntohs(((struct sockaddr_in *)(void *)&name)->sin_port);
 }
 
-static int32_t acceptor_bind(const struct addrinfo *info, uint16_t port) {
+/* What every connection inherits. A client that vanished without a word, while a handler of its own is running, is
+ * found out by the probes, and so are octets that nobody acknowledges. */
+static void acceptor_set_options(int fd, uint32_t write_timeout_ms) {
+    const int on = 1, idle_s = 60, interval_s = 10, probes = 6;
+    const unsigned user_timeout_ms = write_timeout_ms;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof interval_s);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_timeout_ms, sizeof user_timeout_ms);
+}
+
+static int32_t acceptor_bind(const acceptor *acc, const struct addrinfo *info, uint16_t port) {
     const int on = 1;
     int fd = socket(info->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) {
@@ -65,8 +79,7 @@ static int32_t acceptor_bind(const struct addrinfo *info, uint16_t port) {
     } else {
         ((struct sockaddr_in *)(void *)&name)->sin_port = htons(port);
     }
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    acceptor_set_options(fd, acc->write_timeout_ms);
     if (bind(fd, (struct sockaddr *)&name, info->ai_addrlen) != 0) {
         int32_t code = acceptor_errno();
         close(fd);
@@ -93,7 +106,7 @@ int32_t acceptor_listen(acceptor *acc, int epoll_fd, const char *host, uint16_t 
             result = TB_ELIMIT;
             break;
         }
-        int32_t fd = acceptor_bind(info, chosen);
+        int32_t fd = acceptor_bind(acc, info, chosen);
         if (fd < 0 && (fd == TB_ESYSTEM - EAFNOSUPPORT || fd == TB_ESYSTEM - EADDRNOTAVAIL)) {
             result = acc->count > first ? result : fd; /* "localhost" on a machine without IPv6 */
             continue;

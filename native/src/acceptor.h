@@ -24,6 +24,7 @@ typedef struct acceptor {
     acceptor_listener listeners[ACCEPTOR_LISTENERS_MAX];
     uint32_t count;
     uint32_t connections_max;
+    uint32_t write_timeout_ms; /* how long the kernel tries to reach a client that has gone without a word */
     bool paused; /* taken off the poll set until there is room */
 } acceptor;
 

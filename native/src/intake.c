@@ -14,6 +14,8 @@
 #include "protocol.h"
 #include "tinybeam.h"
 
+enum { INTAKE_SHORT = 4096 };
+
 typedef enum intake_step {
     INTAKE_NEXT, /* go on with the octets that are left */
     INTAKE_MORE, /* more octets are needed */
@@ -175,11 +177,28 @@ static intake_step intake_next_bare(conn_room *room, conn *con, const parser_req
     return INTAKE_NEXT;
 }
 
-/* Whether the parser can say more than the last time it was asked. A head that drips in is looked at again when a line
- * has ended or it has grown by a quarter, so that the whole costs linear time. */
+/* Whether these octets may end a head: an empty line, or what some would take for one. */
+static bool intake_may_end(const uint8_t *at, const uint8_t *stop) {
+    while (at < stop && (at = memchr(at, '\n', (size_t)(stop - at))) != NULL && ++at < stop) {
+        if (*at == '\r' || *at == '\n') {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether the parser can say more than the last time it was asked. A head that drips in is looked at again when it may
+ * have ended or has grown by a quarter, so that the whole costs linear time; a short one after each line, for a bad one
+ * shall be told so soon. */
 static bool intake_worth_parsing(const conn *con, const uint8_t *octets, size_t len) {
-    size_t seen = con->parsed;
-    return seen == 0 || len < seen || len - seen >= seen / 4 || memchr(octets + seen, '\n', len - seen) != NULL;
+    const size_t seen = con->parsed;
+    if (seen == 0 || len < seen || len - seen >= seen / 4) {
+        return true;
+    }
+    if (seen < INTAKE_SHORT) {
+        return memchr(octets + seen, '\n', len - seen) != NULL;
+    }
+    return intake_may_end(octets + seen - 2, octets + len);
 }
 
 static intake_step intake_next_head(conn_room *room, conn *con, const uint8_t *octets, size_t len, size_t *used) {

@@ -93,6 +93,7 @@ int32_t scheduler_init(scheduler *sched, const tb_config *config, uint64_t seed)
     conn_room *room = &sched->room;
     sched->wake_fd = room->epoll_fd = sched->signal_fds[0] = sched->signal_fds[1] = -1;
     sched->acceptor.connections_max = (uint32_t)config->connections_max;
+    sched->acceptor.write_timeout_ms = (uint32_t)config->write_timeout_ms;
     room->pipeline_max = (uint16_t)config->pipeline_requests_max;
     room->limits = (parser_limits){
         .request_line_bytes_max = (uint32_t)config->request_line_bytes_max,

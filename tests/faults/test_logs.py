@@ -40,4 +40,6 @@ def test_no_control_character_of_a_request_is_ever_logged(spawn: Spawn) -> None:
     assert len(lines) > 80
     for line in lines:
         assert ENTRY.match(line) or line.startswith(b"    "), line
-    assert sum(b"crashed: GET /crash/" in line for line in lines) == len(NASTY) - 3, "a path that is not UTF-8 matches nothing"
+    assert sum(b"crashed: GET /crash/" in line for line in lines) == len(NASTY) - 3, (
+        "a path that is not UTF-8 matches nothing"
+    )
