@@ -46,6 +46,7 @@ TABLE = (
         "A length that no 64-bit counter holds; h11 takes it and waits for the body.",
     ),
     Row(WE, "413 the chunks are larger", "The body is over the limit; h11 leaves limits to its user."),
+    Row(WE, "400 bare CR in a chunk-size line", "RFC 9112 §7.1; h11 takes it for a part of the extension."),
     Row(
         WE,
         "400 a chunk-size line is malformed",
