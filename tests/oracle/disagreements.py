@@ -97,6 +97,7 @@ TABLE = (
     Row(WE, "400 the target '*' is only for OPTIONS", "RFC 9112 §3.2.4."),
     Row(WE, "400 an octet that no target may have", "RFC 3986 §3.3; h11 takes any visible octets."),
     Row(WE, "400 '%' without two hex digits", "RFC 3986 §2.1: there is no telling what it stands for."),
+    Row(WE, "400 an octet that no authority may have", "RFC 3986 §3.2; h11 takes any visible octets, or waits."),
     Row(WE, "400 a fragment in the target", "RFC 9112 §3.2: a client keeps it to itself."),
     Row(
         WE, "400 user information in the target", "RFC 9110 §4.2.4: likely a phishing link; to be treated as an error."
