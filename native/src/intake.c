@@ -188,11 +188,11 @@ static bool intake_may_end(const uint8_t *at, const uint8_t *stop) {
 }
 
 /* Whether the parser can say more than the last time it was asked. A head that drips in is looked at again when it may
- * have ended or has grown by a quarter, so that the whole costs linear time; a short one after each line, for a bad one
+ * have ended or is twice as long, so that the whole costs linear time; a short one after each line, for a bad one
  * shall be told so soon. */
 static bool intake_worth_parsing(const conn *con, const uint8_t *octets, size_t len) {
     const size_t seen = con->parsed;
-    if (seen == 0 || len < seen || len - seen >= seen / 4) {
+    if (seen == 0 || len < seen || len - seen >= seen) {
         return true;
     }
     if (seen < INTAKE_SHORT) {

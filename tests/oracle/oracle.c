@@ -110,8 +110,8 @@ size_t oracle_run(const uint8_t *octets, size_t len, uint8_t *into) {
             end = n < 0 ? 'E' : 'M';
         } else {
             at += (size_t)n;
-            const ptrdiff_t used = read_body(&request, octets + at, len - at, body, &body_len, trailers, &trailers_len,
-                                             &error, &end);
+            const ptrdiff_t used =
+                read_body(&request, octets + at, len - at, body, &body_len, trailers, &trailers_len, &error, &end);
             if (used >= 0) {
                 at += (size_t)used;
                 put_request(&out, &request, trailers, trailers_len, body, body_len);

@@ -58,6 +58,9 @@ class ScriptedPort:
     def forfeit(self) -> None:
         self.calls.append("forfeit")
 
+    def shrink(self) -> None:
+        """It has no buffer."""
+
     def close(self) -> None:
         self.calls.append("close")
 
@@ -301,3 +304,11 @@ def test_the_slow_way_with_an_access_log_gives_the_same_answers(host: ScriptedHo
     host.access_log = True
     port = run(host, (0, batch("/a", "/crash", "/b")))
     assert [(answer[0], answer[1]) for answer in port.answers] == [(1, 1), (2, 500), (3, 1)]
+
+
+def test_a_runner_that_waits_keeps_no_request(host: Any) -> None:
+    port = ScriptedPort((0, batch("/a")))
+    runner = Runner(host, port)  # type: ignore[arg-type]
+    runner.run()
+    assert port.answers == [[1, 1, "a"]]
+    assert runner.turn.request is None
