@@ -25,7 +25,7 @@ typedef struct acceptor {
     uint32_t count;
     uint32_t connections_max;
     uint32_t write_timeout_ms; /* how long the kernel tries to reach a client that has gone without a word */
-    bool paused; /* taken off the poll set until there is room */
+    bool paused;               /* taken off the poll set until there is room */
 } acceptor;
 
 /* Both return the port (0 for a unix socket) or a code, and add the listener to the poll set. */

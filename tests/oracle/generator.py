@@ -32,6 +32,7 @@ _TARGETS = [
     "http://h/p",
     "http://h",
     "http://h:80/?q",
+    "http://h:x/",
     "http://h\x7f/",
     "http://u@h/",
     "https://h/",

@@ -49,7 +49,7 @@ def test_every_difference_is_one_that_we_know_of_and_every_one_of_those_is_met(o
         assert row is not None, f"seed {seed}: {': '.join(found)}\n{octets!r}"
         met.add(row)
     assert agreed > CASES / 2, "most of what is made up is read the same by both"
-    never = [f"{row.who}: {row.why}" for row in TABLE if row not in met]
+    never = [f"{row.who}: {row.why}" for row in TABLE if row not in met and not row.rare]
     assert not never or CASES < 20_000, f"no seed comes to {never}"
 
 
