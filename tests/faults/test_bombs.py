@@ -69,8 +69,8 @@ def test_the_price_grows_with_the_octets_and_the_memory_comes_back(name: str, sp
         times *= 2
     assert once / (len(single) * times) < 1e-6, f"{once / (len(single) * times) * 1e6:.2f} us for an octet"
     ratios = [throw(program, fourfold, times) / max(once, 0.05)]
-    # By now the allocator keeps what it keeps, which is some times the megabyte of one bomb; more of the same, dozens of
-    # megabytes in all, must not add to it.
+    # By now the allocator keeps what it keeps, which is some times the megabyte of one bomb; more of the same, which is
+    # dozens of megabytes, must not add to it.
     memory = program.memory
     throw(program, fourfold, times)
     assert program.ask().endswith(b"yay")

@@ -49,6 +49,7 @@ typedef struct run_log {
     unsigned len;
     uint64_t whole[REQUESTS_MAX]; /* the hashes of those that were handed over whole, in order */
     unsigned whole_len;
+    bool calm; /* nothing has happened that may cost a request: it gets all that its octets ask for */
 } run_log;
 
 static scheduler sched;
@@ -334,6 +335,7 @@ static void check_wire(bool whole) {
     net.wire[net.wire_len] = '\0';
     const char *end = at + net.wire_len;
     int last = -1;
+    uint64_t answers = 0;
     while (at < end) {
         const char *head_end = strstr(at, "\r\n\r\n");
         if (head_end == NULL) {
@@ -350,6 +352,10 @@ static void check_wire(bool whole) {
             FUZZ_CHECK(length == NULL || length > head_end);
             continue;
         }
+        answers++;
+        const stats *counts = &sched.room.stats;
+        FUZZ_CHECK(answers <=
+                   stats_of(&counts->requests) + stats_of(&counts->constants) + stats_of(&counts->requests_refused));
         if (at < end && strncmp(at, "HTTP/1.1 ", 9) == 0) {
             body_len = 0; /* the answer to a HEAD */
         }
@@ -397,19 +403,23 @@ static void step(uint8_t op, fuzz_script *script, run_log *log) {
     case 3:
     case 4:
         if (log->len > 0) {
-            answer_one(log, index, op % 16 == 4); /* also a second time */
+            log->calm = log->calm && !log->items[index].offered; /* an answer instead of its body ends it */
+            answer_one(log, index, op % 16 == 4);                /* also a second time */
         }
         break;
     case 5:
         if (log->len > 0 && log->items[index].waits) {
+            log->calm = log->calm && operand % 2 == 0;
             continue_one(log, index, operand % 2 == 0 ? 300 : operand);
         }
         break;
     case 6:
         net.now_ms += operand * 20;
+        log->calm = false;
         break;
     case 7:
         net.now_ms += operand * 1000;
+        log->calm = false;
         break;
     case 8:
         widen(operand);
@@ -419,8 +429,10 @@ static void step(uint8_t op, fuzz_script *script, run_log *log) {
         break;
     case 10:
         end_stream(false);
+        log->calm = false;
         break;
     case 11:
+        log->calm = log->calm && (operand & EPOLLRDHUP) == 0;
         net.events |= operand & (EPOLLIN | EPOLLOUT | EPOLLRDHUP); /* that may not be so */
         break;
     case 12:
@@ -435,6 +447,7 @@ static void step(uint8_t op, fuzz_script *script, run_log *log) {
         net.interrupted = operand % 4;
         break;
     default:
+        log->calm = log->calm && operand > 1;
         if (operand == 0) {
             atomic_store(&sched.drain_due, true);
         } else if (operand == 1) {
@@ -463,6 +476,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *octets, size_t len) {
     close_all(&plain_log);
 
     script_log.len = script_log.whole_len = 0;
+    script_log.calm = true;
     open_all(stream, len - script_len);
     while (script.at < script.end) {
         step(fuzz_next(&script), &script, &script_log);
@@ -475,6 +489,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *octets, size_t len) {
     close_all(&script_log);
 
     FUZZ_CHECK(script_log.whole_len <= plain_log.whole_len);
+    FUZZ_CHECK(!script_log.calm || script_log.whole_len == plain_log.whole_len);
     for (unsigned i = 0; i < script_log.whole_len; i++) {
         FUZZ_CHECK(script_log.whole[i] == plain_log.whole[i]);
     }

@@ -192,12 +192,34 @@ static void no_more_requests_than_the_most_of_one_connection_are_open_at_once(vo
     rig_close(bench);
 }
 
+static void a_long_head_that_is_cut_anywhere_is_read_when_it_ends(void) {
+    static char head[6001];
+    const int start = snprintf(head, sizeof head, "GET /long HTTP/1.1\r\nHost: a\r\nX: ");
+    memset(head + start, 'x', 6000 - (size_t)start);
+    memcpy(head + 5500, "\r\nY: y\r\nZ: ", 11);
+    memcpy(head + 5996, "\r\n\r\n", 4);
+    for (size_t cut = 4000; cut < 6000; cut += cut < 5480 || (cut > 5520 && cut < 5980) ? 37 : 1) {
+        rig *bench = rig_open();
+        int client = rig_connect(bench);
+        rig_send_octets(client, head, cut);
+        rig_poll(bench);
+        CHECK_INT(bench->bat.count, 0);
+        rig_send_octets(client, head + cut, 6000 - cut);
+        rig_poll(bench);
+        CHECK_INT(bench->bat.count, 1);
+        rig_path_is(bench, 0, "/long");
+        close(client);
+        rig_close(bench);
+    }
+}
+
 int main(void) {
     RUN(an_unsafe_request_waits_for_those_before_it_and_holds_up_those_behind_it);
     RUN(a_refusal_comes_after_the_answers_that_are_still_due);
     RUN(an_end_inside_a_request_is_a_400);
     RUN(input_that_is_cut_anywhere_gives_the_same_records);
     RUN(a_request_that_drips_in_octet_by_octet_is_read);
+    RUN(a_long_head_that_is_cut_anywhere_is_read_when_it_ends);
     RUN(a_body_over_the_limit_is_a_413_and_the_answer_reaches_a_client_that_is_still_sending);
     RUN(constants_are_answered_without_a_record);
     RUN(no_more_requests_than_the_most_of_one_connection_are_open_at_once);
