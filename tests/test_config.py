@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tinybeam import native
 from tinybeam.config import ENGINES, LOG_LEVELS, UDS_BYTES_MAX, Config
 from tinybeam.errors import ConfigError
 
@@ -96,6 +98,13 @@ def test_every_knob_of_the_engine_is_a_setting_and_never_zero() -> None:
     assert len(names) == 20
     for name in set(names) - {"body_offer_bytes"}:  # that one follows from the routes
         assert RANGES[name][0] >= 1, f"0 means the engine's default for {name}"
+
+
+def test_the_engine_s_own_defaults_are_those_of_the_config() -> None:
+    text = (HEADER.parent.parent / "src" / "settings.c").read_text()
+    rows = re.findall(r"\{([\d *]+), [^}]+\}, /\* (\w+) \*/", text)
+    told = {name: math.prod(int(factor) for factor in preset.split("*")) for preset, name in rows}
+    assert told == {name: getattr(Config(), name) for name in native.KNOBS if name != "body_offer_bytes"}
 
 
 def test_every_setting_can_come_from_the_environment() -> None:

@@ -257,7 +257,7 @@ def test_a_port_that_is_taken_is_named_with_what_to_do(command_line: CommandLine
 
 def test_the_debug_level_shows_the_traceback_of_a_start_that_failed(command_line: CommandLine) -> None:
     command_line.write("broken.py", "1 / 0\n")
-    for args, environ in ((["--log-level", "debug"], {}), ([], {"TINYBEAM_LOG_LEVEL": "debug"})):
+    for args, environ in ((["--log-level", "debug"], {}), ([], {"TINYBEAM_LOG_LEVEL": "Debug"})):
         code, _, err = command_line.start("run", "broken", *args, **environ).end()
         assert code == 3
         assert "Traceback (most recent call last)" in err

@@ -8,6 +8,7 @@ Never: a default or a range of its own: what is wrong, Config says.
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -16,6 +17,19 @@ import click
 from tinybeam.config import Config
 
 _SECTIONS: Final = ("Server", "Limits", "Deadlines", "Options")
+
+
+class WholeNumber(click.types.IntParamType):
+    """Decimal digits, as in an environment variable: int() would also take `1_0`, ` 80` and digits of other scripts.
+
+    A minus sign is let through, so that Config can say what the range is.
+    """
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Reads what was typed; ends the program with code 2 when it is no number."""
+        if not re.fullmatch("-?[0-9]{1,20}", value):
+            self.fail(f"{value!r} is not a whole number", param, ctx)
+        return int(value)
 
 
 class SectionedCommand(click.Command):
@@ -27,7 +41,8 @@ class SectionedCommand(click.Command):
         fields = {field.name: field for field in dataclasses.fields(Config)}
         for parameter in self.get_params(ctx):
             row = parameter.get_help_record(ctx)
-            if row is not None:
+            # Since click 8.5 an argument has a row as well; the line of the usage has named it.
+            if row is not None and not isinstance(parameter, click.Argument):
                 field = fields.get(parameter.name or "")
                 rows["Options" if field is None else section_of(field.name)].append(row)
         for section, found in rows.items():
@@ -71,5 +86,5 @@ def _option(field: dataclasses.Field[Any]) -> Callable[[Callable[..., Any]], Cal
     if isinstance(field.default, bool):
         return click.option(f"{name}/--no-{name.removeprefix('--')}", default=None, help=text)
     if "range" in field.metadata:
-        return click.option(name, type=int, metavar="N", help=text)
+        return click.option(name, type=WholeNumber(), metavar="N", help=text)
     return click.option(name, metavar="PATH" if field.default is None else "TEXT", help=text)

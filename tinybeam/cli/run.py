@@ -59,7 +59,7 @@ def run(target: str, app_dir: str, **flags: Any) -> None:
     """
     given = {name: value for name, value in flags.items() if value is not None}
     # A setting may be what is wrong, so whether a traceback is wanted must be known before they are read.
-    log_level = given.get("log_level", os.environ.get("TINYBEAM_LOG_LEVEL", ""))
+    log_level = given.get("log_level", os.environ.get("TINYBEAM_LOG_LEVEL", "").lower())
     try:
         config = read_config(given)
         configure(config.log_level)
