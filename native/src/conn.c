@@ -261,7 +261,7 @@ static void conn_reset(conn_room *room, conn *con) {
 static void conn_end_idle(conn_room *room, conn *con) {
     con->readable = true;
     conn_settle(room, con);
-    if (!con->dead && con->phase == DEADLINE_KEEPALIVE && con->since_ms + room->timeouts.keepalive_ms <= room->now_ms) {
+    if (!con->dead && con->phase == DEADLINE_KEEPALIVE && deadline_met(room, con)) {
         stats_add(&room->stats.timeouts_keepalive, 1);
         con->closing = true;
         con->lingered++;

@@ -6,6 +6,9 @@
  */
 #include "deadline.h"
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+
 enum { DEADLINE_AGAIN_MS = 100 };
 
 static deadline_phase deadline_phase_of(const conn *con) {
@@ -51,6 +54,23 @@ static uint64_t deadline_of(const conn_room *room, const conn *con) {
     }
 }
 
+/* The octets of our answers that the kernel holds for the client. It tells that a socket is writable only when much of
+ * them has gone, which at a modest speed is long after the client has begun to take them. */
+static uint32_t deadline_unread(const conn *con) {
+    int octets = 0;
+    return ioctl(con->sink.fd, SIOCOUTQ, &octets) == 0 && octets > 0 ? (uint32_t)octets : 0;
+}
+
+/* What the client has taken since we looked last. */
+static void deadline_look(conn_room *room, conn *con) {
+    const uint32_t unread = deadline_unread(con);
+    if (unread < con->unread) {
+        con->moved_ms = room->now_ms;
+        con->moved_octets += con->unread - unread;
+    }
+    con->unread = unread;
+}
+
 void deadline_settle(conn_room *room, conn *con) {
     const deadline_phase phase = deadline_phase_of(con);
     if (con->phase == phase || con->dead || con->waiting) {
@@ -59,6 +79,7 @@ void deadline_settle(conn_room *room, conn *con) {
     con->phase = (uint8_t)phase;
     con->since_ms = con->moved_ms = room->now_ms;
     con->moved_octets = 0;
+    con->unread = phase == DEADLINE_WRITE ? deadline_unread(con) : 0;
     const uint64_t at = deadline_of(room, con);
     if (at == WHEEL_NEVER) {
         return;
@@ -75,12 +96,20 @@ void deadline_restart(conn *con) {
 
 void deadline_on_moved(conn_room *room, conn *con, size_t octets) {
     con->moved_ms = room->now_ms;
-    con->moved_octets += octets;
+    if (con->phase == DEADLINE_WRITE) {
+        con->unread += (uint32_t)octets; /* the kernel has taken them; the client has not */
+    } else {
+        con->moved_octets += octets;
+    }
 }
 
 bool deadline_met(conn_room *room, conn *con) {
+    if (con->phase == DEADLINE_WRITE) {
+        deadline_look(room, con);
+    }
     uint64_t at = deadline_of(room, con);
-    const bool reading = con->phase == DEADLINE_HEADER || con->phase == DEADLINE_BODY;
+    const bool reading =
+        con->phase == DEADLINE_HEADER || con->phase == DEADLINE_BODY || con->phase == DEADLINE_KEEPALIVE;
     if (reading && (con->waiting || con->readable)) {
         /* What the client has sent in time is not read yet, because others have their turn: that is not its fault. */
         at = room->now_ms + DEADLINE_AGAIN_MS;

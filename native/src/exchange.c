@@ -295,6 +295,7 @@ void exchange_on_timer(conn_room *room, wheel_timer *timer) {
     overdue_push(&room->overdue, handle, room->now_ms - ex->since_ms);
     if (ex->conn != NULL) {
         ex->conn->closing = true; /* what else it has sent would only queue up behind */
+        ex->keep_alive = ex->keep_alive && ex->conn->last != slot;
     }
     exchange_answer_plainly(room, slot, 504, "the request has taken too long\n");
 }

@@ -96,6 +96,7 @@ typedef struct conn {
     uint64_t since_ms; /* when the phase began */
     uint64_t moved_ms; /* when octets of it moved last */
     uint64_t moved_octets;
+    uint32_t unread;   /* of an answer: what the kernel had, and the client had not taken, when we looked last */
     struct conn *next; /* all connections of the scheduler */
     struct conn *previous;
     struct conn *waiting_next;

@@ -3,6 +3,7 @@
 
 #include "clock.h"
 #include "exchange.h"
+#include "loopback.h"
 #include "rig.h"
 
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -155,6 +156,48 @@ static void a_request_that_comes_when_the_idle_time_is_up_is_served(void) {
     rig_close(bench);
 }
 
+static void a_request_that_comes_when_the_idle_time_is_up_is_served_also_when_the_batch_is_full(void) {
+    rig *bench = rig_open();
+    int clients[] = {rig_connect(bench), rig_connect(bench)};
+    for (unsigned i = 0; i < 2; i++) {
+        rig_send(clients[i], GET("/a"));
+        rig_serve(bench);
+        rig_poll(bench);
+        rig_receive(bench, clients[i]);
+    }
+    clock_advance(200000);
+    rig_send(clients[0], GET("/b"));
+    rig_send(clients[1], GET("/c"));
+    scheduler_serve(&bench->sched); /* in place of a holder, with a batch that takes nothing */
+    bench->count_max = 1;
+    CHECK_INT(rig_serve(bench) + rig_serve(bench) + rig_serve(bench), 2);
+    rig_poll(bench);
+    CHECK_INT(rig_stat(&bench->sched.room.stats.timeouts_keepalive), 0);
+    for (unsigned i = 0; i < 2; i++) {
+        CHECK_INT(rig_count(rig_receive(bench, clients[i]), "HTTP/1.1 200"), 1);
+        close(clients[i]);
+    }
+    rig_close(bench);
+}
+
+static void a_504_that_waited_for_its_turn_says_that_it_is_the_last(void) {
+    rig *bench = rig_open();
+    int client = rig_connect(bench);
+    rig_send(client, GET("/one") GET("/two"));
+    rig_poll(bench);
+    const uint64_t one = bench->handles[0];
+    exchange_set_timeout(&bench->sched.room, one, 0);
+    clock_advance(40000);
+    rig_poll(bench);
+    rig_answer(bench, one, "=one");
+    rig_poll(bench);
+    rig_receive(bench, client);
+    CHECK(rig_in_order(bench->got, "HTTP/1.1 504 ", "\r\nConnection: close\r\n"));
+    CHECK(bench->eof);
+    close(client);
+    rig_close(bench);
+}
+
 /* A client that is sent much and takes `octets` a second. True when it is cut off within so many seconds. */
 static bool is_cut_off(size_t octets, unsigned seconds) {
     enum { LEN = 4 * 1024 * 1024 };
@@ -180,6 +223,36 @@ static bool is_cut_off(size_t octets, unsigned seconds) {
     close(client);
     rig_close(bench);
     return gone;
+}
+
+/* The same over TCP, whose buffers hold megabytes before the socket is writable again. */
+static void a_client_that_takes_its_answer_at_a_modest_speed_is_not_cut_off(void) {
+    enum { LEN = 16 * 1024 * 1024, SPEED = 20000, SECONDS = 400 };
+    rig *bench = rig_open();
+    bench->sched.acceptor.connections_max = 10;
+    const int32_t port = acceptor_listen(&bench->sched.acceptor, bench->sched.room.epoll_fd, "127.0.0.1", 0, 8);
+    int client = connect_to(port);
+    rig_send(client, GET("/large"));
+    while (bench->bat.count == 0) {
+        rig_poll(bench);
+    }
+    uint8_t *body = calloc(1, LEN);
+    rig_answer_octets(bench, bench->handles[0], 200, body, LEN);
+    for (unsigned i = 0; i < SECONDS && bench->sched.room.conns != NULL; i++) {
+        recv(client, body, SPEED, MSG_DONTWAIT);
+        clock_advance(1000);
+        rig_poll(bench);
+    }
+    CHECK(bench->sched.room.conns != NULL);
+    CHECK_INT(rig_stat(&bench->sched.room.stats.timeouts_write), 0);
+    for (unsigned i = 0; i < 200 && bench->sched.room.conns != NULL; i++) { /* until it takes nothing any more */
+        clock_advance(1000);
+        rig_poll(bench);
+    }
+    CHECK_INT(rig_stat(&bench->sched.room.stats.timeouts_write), 1);
+    free(body);
+    close(client);
+    rig_close(bench);
 }
 
 static void a_client_that_takes_its_answer_too_slowly_is_cut_off(void) {
@@ -446,7 +519,10 @@ int main(void) {
     RUN(a_body_must_be_fast_enough_on_the_whole_though_it_never_stalls);
     RUN(an_idle_connection_is_closed_and_one_that_is_used_is_not);
     RUN(a_request_that_comes_when_the_idle_time_is_up_is_served);
+    RUN(a_request_that_comes_when_the_idle_time_is_up_is_served_also_when_the_batch_is_full);
+    RUN(a_504_that_waited_for_its_turn_says_that_it_is_the_last);
     RUN(a_client_that_takes_its_answer_too_slowly_is_cut_off);
+    RUN(a_client_that_takes_its_answer_at_a_modest_speed_is_not_cut_off);
     RUN(who_was_refused_may_go_on_sending_for_a_moment_only);
     RUN(a_handler_that_overruns_is_answered_for_with_504);
     RUN(a_504_waits_for_the_answers_before_it_and_costs_those_behind_it_nothing);

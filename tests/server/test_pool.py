@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -217,3 +218,23 @@ def test_a_job_goes_to_a_thread_that_parked_while_another_one_could_not_be_had(
     pool.deal((second.wait,))
     second.reached()
     assert (pool.threads, pool.backlog) == (1, 0)
+
+
+def test_a_parked_thread_keeps_nothing_of_the_jobs_that_it_ran(
+    pool_of: Callable[..., BlockingPool], until: Until
+) -> None:
+    pool = pool_of(1)
+
+    class Body:
+        """Stands for a request with a large body."""
+
+        def __call__(self) -> None:
+            """The work."""
+
+    for _ in range(3):  # the job that a thread was made for, and those that came later
+        body = Body()
+        kept = weakref.ref(body)
+        pool.deal((body,))
+        del body
+        until(lambda: pool.running == {} and len(pool._parked) == 1)
+        assert kept() is None

@@ -40,10 +40,10 @@ class EscapingFormatter(logging.Formatter):
         return super().formatMessage(record)
 
     def formatException(self, ei: object) -> str:  # noqa: N802 - the name is logging's
-        return _indent(super().formatException(ei))  # type: ignore[arg-type]
+        return indent(super().formatException(ei))  # type: ignore[arg-type]
 
     def formatStack(self, stack_info: str) -> str:  # noqa: N802 - the name is logging's
-        return _indent(super().formatStack(stack_info))
+        return indent(super().formatStack(stack_info))
 
 
 def escape(text: str) -> str:
@@ -68,6 +68,6 @@ def configure(level: str) -> None:
     logger.propagate = False
 
 
-def _indent(text: str) -> str:
+def indent(text: str) -> str:
     """Escapes a traceback line by line."""
     return "\n".join(f"    {escape(line)}" for line in text.split("\n"))

@@ -17,7 +17,7 @@ import click
 
 from tinybeam.cli.app import load_app
 from tinybeam.cli.flags import SectionedCommand, settings_flags
-from tinybeam.cli.log import configure, escape
+from tinybeam.cli.log import configure, escape, indent
 from tinybeam.cli.signals import SignalWatch
 from tinybeam.config import Config
 from tinybeam.errors import ConfigError, TinybeamError
@@ -36,7 +36,17 @@ server could not start.
 """
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class EscapingGroup(click.Group):
+    """Tells wrong usage as it was given, but for the control characters in it."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except click.UsageError as error:
+            raise click.UsageError(escape(error.message), error.ctx) from None
+
+
+@click.group(cls=EscapingGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="tinybeam", prog_name="tinybeam")
 def main() -> None:
     """Tinybeam: an actor HTTP server."""
@@ -69,7 +79,7 @@ def run(target: str, app_dir: str, **flags: Any) -> None:
     except OSError as error:
         _fail(_listen_error(error, config), log_level)
     with SignalWatch() as signals:
-        click.echo(f"Tinybeam is listening on {running.url} (press Ctrl+C to stop)")
+        click.echo(escape(f"Tinybeam is listening on {running.url} (press Ctrl+C to stop)"))
         code = signals.supervise(running, config.drain_timeout_ms)
     sys.exit(code)
 
@@ -87,7 +97,7 @@ def read_config(given: dict[str, Any]) -> Config:
 def _fail(message: str, log_level: str) -> NoReturn:
     """Ends a start that failed: one line, after a traceback when that is wanted."""
     if log_level == "debug":
-        traceback.print_exc()
+        click.echo(indent(traceback.format_exc().rstrip()), err=True)
     click.echo(escape(f"tinybeam: {' '.join(message.split())}"), err=True)
     sys.exit(EXIT_START_FAILED)
 

@@ -55,8 +55,9 @@ class BlockingPool:
                 return
             self._threads += 1
             number = self._threads
+        seat = _Seat(job)  # a thread keeps its arguments for as long as it lives; the job shall not be one
         try:
-            threading.Thread(target=self._run, args=(job,), name=f"tinybeam-blocking-{number}", daemon=True).start()
+            threading.Thread(target=self._run, args=(seat,), name=f"tinybeam-blocking-{number}", daemon=True).start()
         except RuntimeError:
             # The operating system has no more threads for us. Where we have some, the job waits for one of them.
             with self._lock:
@@ -93,13 +94,14 @@ class BlockingPool:
         seat.job = job
         seat.wake.release()
 
-    def _run(self, job: Job | None) -> None:
-        seat = _Seat()
+    def _run(self, seat: _Seat) -> None:
         ident = threading.get_ident()
+        job = seat.take()
         while job is not None:
             self.running[ident] = job
             self._work(*job)
             del self.running[ident]
+            job = None  # or its request, body and all, would be kept for as long as this thread is parked
             job = self._next(seat)
 
     def _next(self, seat: _Seat) -> Job | None:
@@ -110,7 +112,6 @@ class BlockingPool:
             if self._closed:
                 self._threads -= 1
                 return None
-            seat.job = None
             self._parked.append(seat)
         if not seat.wake.acquire(timeout=self._idle_s):
             with self._lock:
@@ -120,10 +121,11 @@ class BlockingPool:
                     return None
             # Somebody has given us a job in just this moment.
             seat.wake.acquire()
-        if seat.job is None:
+        job = seat.take()
+        if job is None:
             with self._lock:
                 self._threads -= 1
-        return seat.job
+        return job
 
 
 class _Seat:
@@ -131,7 +133,12 @@ class _Seat:
 
     __slots__ = ("job", "wake")
 
-    def __init__(self) -> None:
-        self.job: Job | None = None
+    def __init__(self, job: Job) -> None:
+        self.job: Job | None = job
         self.wake = threading.Lock()
         self.wake.acquire()
+
+    def take(self) -> Job | None:
+        """The job, which is the caller's alone now."""
+        job, self.job = self.job, None
+        return job
