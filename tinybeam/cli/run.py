@@ -43,7 +43,8 @@ class EscapingGroup(click.Group):
         try:
             return super().invoke(ctx)
         except click.UsageError as error:
-            raise click.UsageError(escape(error.message), error.ctx) from None
+            vars(error)["message"] = escape(error.message)  # click has it final
+            raise
 
 
 @click.group(cls=EscapingGroup, context_settings={"help_option_names": ["-h", "--help"]})
