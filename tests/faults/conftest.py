@@ -25,6 +25,7 @@ from tinybeam import Router
 
 router = Router()
 seen = []
+taken = []
 
 @router.get("/")
 def index(request):
@@ -53,6 +54,27 @@ def see(request):
 def count(request):
     return str(len(seen))
 
+@router.get("/look")
+@router.post("/look")
+def look(request):
+    fields = [request.headers.get(name) for name in ("host", "cookie", "x", "n77", "nothing")]
+    found = [*fields, *request.headers.get_all("x"), *request.query.get_all("a"), *request.trailers]
+    return str(len(found) + len(request.headers) + len(request.query))
+
+@router.get("/take")
+def take(request):
+    try:
+        while True:
+            taken.append(os.open(os.devnull, os.O_RDONLY))
+    except OSError:
+        return str(len(taken))
+
+@router.get("/give")
+def give(request):
+    while taken:
+        os.close(taken.pop())
+    return "given"
+
 @router.get("/crash/{what:path}")
 def crash(request, what):
     raise ValueError(what)
@@ -70,7 +92,9 @@ class Program:
         assert process.stdout is not None
         line = process.stdout.readline().decode()
         assert "listening on" in line, (line, log.read_text(errors="replace"))
-        self.port = int(line.split()[4].rpartition(":")[2])
+        # A unix socket's path is no port; who listens on one knows it.
+        port = line.split()[4].rpartition(":")[2]
+        self.port = int(port) if port.isdigit() else 0
         self.sockets: list[socket.socket] = []
 
     def connect(self, source: str = "127.0.0.1") -> socket.socket:
@@ -162,10 +186,11 @@ def spawn(tmp_path: Path) -> Iterator[Spawn]:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
 
         log = tmp_path / f"log-{len(started)}"
+        address = [] if "--uds" in flags else ["--port", "0"]
         env = {name: value for name, value in os.environ.items() if name[:9] != "TINYBEAM_" or name[9:] == "LIBRARY"}
         with log.open("wb") as errors:
             process = subprocess.Popen(
-                [sys.executable, "-m", "tinybeam", "run", "faulty:router", "--port", "0", *flags],
+                [sys.executable, "-m", "tinybeam", "run", "faulty:router", *address, *flags],
                 cwd=tmp_path,
                 env=env,
                 stdin=subprocess.PIPE,

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.faults.conftest import Program, Spawn
 
 GET = b"GET / HTTP/1.1\r\nHost: t\r\n\r\n"
@@ -59,6 +61,59 @@ def test_connections_that_come_and_go_leave_nothing_behind(spawn: Spawn) -> None
     settled(program)
     assert program.descriptors == descriptors
     assert program.memory < memory * 1.05 + (1 << 20)
+    program.stop()
+
+
+def test_connections_to_a_unix_socket_leave_nothing_behind_either(spawn: Spawn, tmp_path: Path) -> None:
+    program = spawn("--uds", str(tmp_path / "socket"))
+
+    def connect() -> socket.socket:
+        sock = socket.socket(socket.AF_UNIX)
+        sock.connect(str(tmp_path / "socket"))
+        return sock
+
+    def cycles(count: int) -> None:
+        for number in range(count):
+            with connect() as sock:
+                if number % 4 == 0:
+                    sock.sendall(GET)
+                if number % 8 == 0:
+                    sock.recv(4096)
+        # A connection is accepted after those before it, and answered after what was known of them was heeded.
+        for _ in range(3):
+            with connect() as sock:
+                assert answered(sock)
+
+    cycles(5_000)
+    descriptors, memory = program.descriptors, program.memory
+    cycles(95_000)
+    assert program.descriptors <= descriptors
+    assert program.memory < memory * 1.05 + (1 << 20)
+    program.stop()
+
+
+def test_descriptors_that_the_application_gives_back_are_used_though_no_connection_has_closed(spawn: Spawn) -> None:
+    program = spawn(files=64)
+
+    def got(sock: socket.socket, path: bytes) -> bytes:
+        sock.sendall(b"GET " + path + b" HTTP/1.1\r\nHost: t\r\n\r\n")
+        return sock.recv(4096).rpartition(b"\r\n\r\n")[2]
+
+    inside = program.connect()
+    for _ in range(3):
+        assert int(got(inside, b"/take")) > 10
+        outside = [program.connect() for _ in range(10)]
+        for sock in outside:
+            sock.sendall(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        assert all(answered(inside) for _ in range(20))
+        before, started = program.cpu_s, time.monotonic()
+        time.sleep(1)  # a span to measure in
+        share = (program.cpu_s - before) / (time.monotonic() - started)
+        assert share < 0.2, f"{share:.0%} of a CPU while nobody can be let in"
+        assert got(inside, b"/give") == b"given"
+        for sock in outside:
+            assert sock.recv(4096).endswith(b"yay")
+            sock.close()
     program.stop()
 
 

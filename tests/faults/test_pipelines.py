@@ -76,3 +76,41 @@ def test_a_thousand_requests_of_a_client_that_does_not_read_are_held_back_and_th
     numbers = [int(part[:6]) for part in bytes(received).split(b"\r\n\r\n")[1:]]
     assert numbers == list(range(1000))
     program.stop()
+
+
+def test_what_comes_behind_a_bad_request_reaches_no_handler_while_an_earlier_one_is_slow_either(spawn: Spawn) -> None:
+    program = spawn()
+    wait_bad_good = (
+        b"GET /wait HTTP/1.1\r\nHost: t\r\n\r\nGET / HTTP/1.1\r\nHost: t\r\nBad Name: x\r\n\r\n"
+        b"GET /see HTTP/1.1\r\nHost: t\r\n\r\n"
+    )
+    for _ in range(20):
+        clients = [program.connect() for _ in range(50)]
+        for sock in clients:
+            sock.sendall(wait_bad_good)
+        for _ in clients:
+            assert program.line() == "waiting"
+        for _ in clients:
+            program.let_go()
+        for sock in clients:
+            received = b""
+            while octets := sock.recv(65536):
+                received += octets
+            assert received.count(b"HTTP/1.1 ") == 2
+            assert received.index(b"HTTP/1.1 200 ") < received.index(b"waited") < received.index(b"HTTP/1.1 400 ")
+            sock.close()
+        program.sockets.clear()
+    assert program.ask(b"GET /seen HTTP/1.1\r\nHost: t\r\n\r\n").endswith(b"\r\n\r\n0")
+    program.stop()
+
+
+def test_a_client_that_does_not_read_is_given_no_more_handlers_than_a_pipeline_may_have(spawn: Spawn) -> None:
+    program = spawn("--write-timeout-ms", "600000", "--pipeline-requests-max", "8")
+    sock = program.connect()
+    see_large = b"GET /see HTTP/1.1\r\nHost: t\r\n\r\nGET /large HTTP/1.1\r\nHost: t\r\n\r\n"
+    sock.sendall(see_large * 50)
+    for _ in range(50):
+        assert program.ask().endswith(b"yay")  # the server has had its turns
+    seen = int(program.ask(b"GET /seen HTTP/1.1\r\nHost: t\r\n\r\n").rpartition(b"\r\n\r\n")[2])
+    assert 0 < seen <= 8
+    program.stop()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
+import socket
 from typing import TYPE_CHECKING
 
 import pytest
@@ -68,3 +70,49 @@ def test_a_drain_answers_what_was_asked_and_tells_the_others_that_it_ends(spawn:
     program.let_go()
     assert b"\r\nConnection: close\r\n" in waiting.recv(4096)
     assert program.process.wait() == 0
+
+
+def waiting_clients(program: Program, count: int) -> list[socket.socket]:
+    """So many that have a handler each, or a place in the line for one."""
+    clients = [program.connect() for _ in range(count)]
+    for sock in clients:
+        sock.sendall(UNDER_WAY["a handler"])
+    return clients
+
+
+def test_a_drain_answers_a_thousand_that_are_in_flight(spawn: Spawn) -> None:
+    program = spawn("--request-timeout-ms", "600000", "--drain-timeout-ms", "600000")
+    clients = waiting_clients(program, 1000)
+    assert program.line() == "waiting"
+    # Asked later, so answered when the others are in.
+    assert program.ask().endswith(b"yay")
+    program.process.send_signal(signal.SIGTERM)
+    for number in range(1000):
+        program.let_go()
+        if number:
+            assert program.line() == "waiting"
+    for sock in clients:
+        received = b""
+        while octets := sock.recv(4096):
+            received += octets
+        assert received.startswith(b"HTTP/1.1 200 ")
+        assert received.endswith(b"waited")
+    assert program.process.wait() == 0
+    assert b"ERROR" not in program.log_path.read_bytes()
+
+
+def test_a_stop_with_a_thousand_in_flight_closes_them_all_and_the_port_is_free_at_once(spawn: Spawn) -> None:
+    program = spawn("--request-timeout-ms", "600000")
+    clients = waiting_clients(program, 1000)
+    assert program.line() == "waiting"
+    assert program.ask().endswith(b"yay")
+    program.process.send_signal(signal.SIGINT)
+    assert program.process.wait() == 0
+    second = spawn("--port", str(program.port))
+    assert second.port == program.port
+    assert second.ask().endswith(b"yay")
+    for sock in clients:
+        with contextlib.suppress(ConnectionError):  # it may be told by a reset
+            assert sock.recv(4096) == b""
+    assert b"ERROR" not in program.log_path.read_bytes()
+    second.stop()

@@ -114,7 +114,8 @@ class Runner:
             try:
                 status = poll(answers)
             except NativeError as error:
-                if error.code == native.ESHUTDOWN:
+                # A child that returns from the handler which forked it has nothing more to do here.
+                if error.code in (native.ESHUTDOWN, native.EFORKED):
                     return True
                 raise
             answers = _NOTHING
