@@ -21,6 +21,7 @@
 
 enum {
     SCHEDULER_EVENTS = 64,
+    SCHEDULER_OWN_SOURCES = 64, /* more than the wake-up, the signals and the listeners are */
     SCHEDULER_READ = 64 * 1024,
     SCHEDULER_FDS_MAX = 1024 * 1024,
     SCHEDULER_PAUSE_MS = 100, /* how long a paused acceptor waits when no connection closes meanwhile */
@@ -367,8 +368,11 @@ static void scheduler_wait(scheduler *sched, bool may_sleep) {
     }
     scheduler_on_events(sched, events, count);
     /* Only once it is known what has come in time: after a stop of the whole process that may be more than one look at
-     * the events tells, and the first look is interrupted by the very signal that ends the stop. */
-    if (count >= 0 && count < SCHEDULER_EVENTS) {
+     * the events tells, and the first look is interrupted by the very signal that ends the stop. Under a flood no look
+     * is ever the last; but events are told in turn, so all have been heard once there were as many as sources. */
+    sched->events_told += count > 0 ? (uint32_t)count : 0;
+    if (count >= 0 && (count < SCHEDULER_EVENTS || sched->events_told > sched->room.open + SCHEDULER_OWN_SOURCES)) {
+        sched->events_told = 0;
         scheduler_expire(sched);
     }
 }

@@ -27,6 +27,7 @@ typedef struct scheduler {
     _Atomic bool drain_due;
     bool drained; /* reported */
     bool listeners_first;
+    uint32_t events_told; /* since timers were last looked at */
     post_box posts;
     _Atomic uint64_t due_ms;      /* when the next timer fires; for the monitor, which serves when nobody else does */
     _Atomic uint64_t batch_bytes; /* what the last TB_EBUFFER asked for */

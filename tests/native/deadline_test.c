@@ -454,6 +454,32 @@ static void what_came_while_the_process_was_stopped_is_served_before_deadlines_a
     rig_close(bench);
 }
 
+/* So many ask before each turn that no look at the events is ever the last. */
+static void a_flood_of_requests_holds_no_deadline_up(void) {
+    enum { FLOOD = 130 };
+    rig *bench = rig_open();
+    int silent = rig_connect(bench);
+    int clients[FLOOD];
+    for (unsigned i = 0; i < FLOOD; i++) {
+        clients[i] = rig_connect(bench);
+    }
+    for (unsigned turn = 0; turn < 15; turn++) {
+        for (unsigned i = 0; i < FLOOD; i++) {
+            rig_send(clients[i], GET("/a"));
+        }
+        CHECK(rig_serve(bench) >= RIG_BATCH_MAX - 1);
+        clock_advance(1000);
+    }
+    CHECK_INT(rig_stat(&bench->sched.room.stats.timeouts_header), 1);
+    rig_receive(bench, silent);
+    CHECK(bench->eof);
+    for (unsigned i = 0; i < FLOOD; i++) {
+        close(clients[i]);
+    }
+    close(silent);
+    rig_close(bench);
+}
+
 static void jumps_of_the_wall_clock_change_the_date_only(void) {
     rig *bench = rig_open();
     int client = rig_connect(bench);
@@ -531,6 +557,7 @@ int main(void) {
     RUN(an_answer_that_waits_for_its_turn_is_not_overdue);
     RUN(ten_thousand_idle_connections_cost_one_look_each);
     RUN(what_came_while_the_process_was_stopped_is_served_before_deadlines_are_kept);
+    RUN(a_flood_of_requests_holds_no_deadline_up);
     RUN(jumps_of_the_wall_clock_change_the_date_only);
     RUN(the_monitor_can_serve_in_place_of_a_holder_without_touching_a_batch);
     RUN(times_beyond_what_32_bits_hold_are_times_like_others);
