@@ -54,6 +54,10 @@ POLL_DRAINED: Final = 32
 POLL_OFFER: Final = 64
 POLL_OVERDUE: Final = 128
 
+# What a runner says that it is doing (TB_PHASE_...).
+PHASE_RUNNING: Final = 1
+PHASE_MIXED: Final = 2
+
 _MEANINGS: Final = {
     EINVAL: "an argument is out of its range",
     ENOMEM: "out of memory",

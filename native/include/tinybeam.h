@@ -75,6 +75,11 @@ extern "C" {
 #define TB_POLL_OFFER 64    /* the batch has a request without its body: answer it, or say TB_KIND_CONTINUE */
 #define TB_POLL_OVERDUE 128 /* requests have met their deadline: tb_engine_overdue names them */
 
+/* What a runner is doing, in the octet of tb_runner_phase. */
+#define TB_PHASE_WAITING 0
+#define TB_PHASE_RUNNING 1
+#define TB_PHASE_MIXED 2
+
 /* Every knob of an engine; see tinybeam/config.py for the reasons behind the defaults. Zero means "the default". */
 typedef struct tb_config {
     uint64_t request_line_bytes_max;
@@ -162,9 +167,10 @@ TB_EXPORT int32_t tb_engine_wakeup_fd(tb_engine *engine);
 TB_EXPORT int32_t tb_runner_open(tb_engine *engine);
 /* The runner leaves. If it held the scheduler, a runner on stand-by gets it, or the next one that opens or polls. */
 TB_EXPORT int32_t tb_runner_close(tb_engine *engine, uint32_t runner);
-/* One octet, valid until tb_engine_free. A poll clears it; the runner sets it to 1 when its batch is decoded and it
- * begins to run handlers. Only then can its scheduler be taken: a runner that waits for the interpreter is not blocked.
- */
+/* One octet, valid until tb_engine_free. A poll clears it; the runner sets it to TB_PHASE_RUNNING when its batch is
+ * decoded and it begins to run handlers. Only then can its scheduler be taken: a runner that waits for the interpreter
+ * is not blocked. With TB_PHASE_MIXED it says that it does other things as well before its next poll, from the time of
+ * which nothing follows for how many requests make a batch. */
 TB_EXPORT uint8_t *tb_runner_phase(tb_engine *engine, uint32_t runner);
 /* Answers 500 to every request of the runner's last batch that is still open. For a runner that crashed. */
 TB_EXPORT int32_t tb_runner_forfeit(tb_engine *engine, uint32_t runner);

@@ -335,8 +335,11 @@ static uint64_t engine_now_ns(void) {
 }
 
 /* How many requests the next batch may hold, so that running them takes about half a tick of the monitor. */
-static uint32_t engine_batch_max(tb_engine *engine) {
+static uint32_t engine_batch_max(tb_engine *engine, uint32_t runner) {
     uint64_t now = engine_now_ns();
+    if (atomic_load_explicit(&engine->lob.phases[runner], memory_order_relaxed) == TB_PHASE_MIXED) {
+        engine->handed = 0;
+    }
     if (engine->handed > 0) {
         uint64_t each = (now - engine->left_ns) / engine->handed;
         engine->request_ns = engine->request_ns == 0 ? each : (engine->request_ns * 7 + each) / 8;
@@ -352,7 +355,7 @@ static int64_t engine_poll_holding(tb_engine *engine, uint32_t runner, const voi
     lobby_runner *self = &engine->lob.items[runner];
     batch bat;
     int32_t code = scheduler_spend(&engine->sched, answers, answers_len);
-    batch_init(&bat, octets, capacity, self->handles, engine_batch_max(engine));
+    batch_init(&bat, octets, capacity, self->handles, engine_batch_max(engine, runner));
     if (code == TB_OK) {
         code = scheduler_poll(&engine->sched, &bat);
         self->handles_len = bat.count;

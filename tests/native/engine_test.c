@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "clock.h"
 #include "guard.h"
 #include "house.h"
 
@@ -108,6 +109,28 @@ static void a_runner_that_crashed_answers_500_to_the_rest_of_its_batch(void) {
     CHECK_INT(count_of(home->got, "HTTP/1.1 500"), 2);
     CHECK_INT(count_of(home->got, "HTTP/1.1 200"), 2);
     house_close(home);
+}
+
+#define THREE "GET /a HTTP/1.1\r\nHost: a\r\n\r\nGET /b HTTP/1.1\r\nHost: a\r\n\r\nGET /c HTTP/1.1\r\nHost: a\r\n\r\n"
+
+/* How many of three requests that have come make a batch, after one that took 100 ms in this phase. */
+static uint32_t batch_after_a_long_one(uint8_t phase) {
+    house *home = house_open();
+    request(home, "/long");
+    await_batch(home, NULL, 0);
+    *tb_runner_phase(home->engine, home->runner) = phase;
+    clock_advance(100);
+    uint8_t out[256];
+    send_text(home, THREE);
+    await_batch(home, out, write_answer(out, home->handles[0], 200, "=long"));
+    const uint32_t count = home->count;
+    house_close(home);
+    return count;
+}
+
+static void requests_that_take_long_come_one_by_one_but_not_because_of_what_else_a_runner_does(void) {
+    CHECK_INT(batch_after_a_long_one(TB_PHASE_RUNNING), 1);
+    CHECK_INT(batch_after_a_long_one(TB_PHASE_MIXED), 3);
 }
 
 static void a_wake_and_an_octet_in_the_wakeup_descriptor_end_the_poll(void) {
@@ -224,6 +247,7 @@ int main(void) {
     RUN(an_answer_after_a_reset_is_told_that_the_client_has_left);
     RUN(a_handle_of_another_engine_is_refused);
     RUN(a_runner_that_crashed_answers_500_to_the_rest_of_its_batch);
+    RUN(requests_that_take_long_come_one_by_one_but_not_because_of_what_else_a_runner_does);
     RUN(a_wake_and_an_octet_in_the_wakeup_descriptor_end_the_poll);
     RUN(a_drain_that_finds_nothing_open_ends_the_poll);
     RUN(arguments_that_no_caller_should_pass_are_refused);

@@ -11,6 +11,7 @@ import pytest
 from tinybeam import Router, native
 from tinybeam.errors import NativeError
 from tinybeam.http import Request
+from tinybeam.process import ReadyQueue
 from tinybeam.router import RouteTable
 from tinybeam.server.handling import run_request
 from tinybeam.server.runner import Runner, encoded
@@ -72,12 +73,16 @@ class ScriptedHost:
         self.table = table
         self.match = table.match
         self.access_log = False
+        self.queue = ReadyQueue()
         self.runners: dict[int, Runner] = {}
         self.told: list[Any] = []
         self.goes_on = True
         self.on_wake: Callable[[], None] = lambda: self.told.append("wake")
         self.on_signal: Callable[[], None] = lambda: self.told.append("signal")
         self.on_drained: Callable[[], None] = lambda: self.told.append("drained")
+
+    def wake(self) -> None:
+        self.told.append("poll without waiting")
 
     def start_runner(self) -> None:
         self.told.append("start")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +14,8 @@ from tinybeam.server.engine import Engine
 from tinybeam.server.scheduler import FAULTS_MAX
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.server.conftest import Connect, MakeWitness, Serving
 
 RUNNER = "tinybeam-runner"
@@ -43,17 +47,43 @@ def test_a_fault_costs_its_batch_a_500_each_and_nothing_else(
     assert "MemoryError: scripted" in caplog.text
 
 
-def test_a_server_that_faults_again_and_again_stops_and_says_so(
+def ask_until(url: str, connect: Connect, done: Callable[[], bool]) -> None:
+    """Asks again and again, whatever comes of it."""
+    while not done():
+        with contextlib.suppress(ConnectionError, EOFError, AssertionError):
+            conn = connect(url)
+            conn.get("/suspect")
+            conn.reply()
+
+
+def test_a_server_that_faults_again_and_again_is_started_anew_where_it_was(
     connect: Connect, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, make_witness: MakeWitness
 ) -> None:
     witness = make_witness()
-    fault_times(monkeypatch, 100)
+    first = witness.running.ref
+    fault_times(monkeypatch, FAULTS_MAX + 1)
     for _ in range(FAULTS_MAX):
         witness.conn.get("/suspect")
         assert witness.conn.reply().status == 500
     witness.conn.get("/suspect")
-    witness.running.wait()
+    ask_until(witness.running.url, connect, lambda: witness.running.ref is not first)
     assert "the server gives up" in caplog.text
+    assert not first.is_alive()
+    conn = connect(witness.running.url)
+    conn.get("/suspect")
+    assert conn.reply().status == 200
+
+
+def test_one_that_never_stops_faulting_ends_with_all_that_runs_beside_it(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch, make_witness: MakeWitness
+) -> None:
+    witness = make_witness()
+    fault_times(monkeypatch, 1000)
+    ended = threading.Event()
+    waiter = threading.Thread(target=lambda: (witness.running.wait(), ended.set()))
+    waiter.start()
+    ask_until(witness.running.url, connect, ended.is_set)
+    waiter.join()
     assert not witness.running.ref.is_alive()
     with pytest.raises(ConnectionRefusedError):
         connect(witness.running.url)

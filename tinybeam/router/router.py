@@ -53,6 +53,7 @@ class Router:
     def __init__(self) -> None:
         self._routes: list[Route] = []
         self._fallbacks: list[Route] = []
+        self._children: list[object] = []
 
     def route(self, path: str, methods: Iterable[str], **options: Unpack[RouteOptions]) -> Callable[[F], F]:
         """A route for these methods, or for all of them ("*"); one for a request's own method goes before that."""
@@ -105,9 +106,16 @@ class Router:
 
         return decorate if handler is None else decorate(handler)
 
+    def children(self, children: Iterable[object]) -> None:
+        """Processes that shall run beside the server: started before it, supervised, and stopped after it.
+
+        Each is a class with `start_link`, `(class, *arguments)` or a ChildSpec; see `tinybeam.process.Supervisor`.
+        """
+        self._children.extend(children)
+
     def compile(self) -> RouteTable:
         """The table of what was declared so far. Later declarations need another."""
-        return RouteTable(self._routes, self._fallbacks)
+        return RouteTable(self._routes, self._fallbacks, self._children)
 
     def _declare(
         self,

@@ -33,10 +33,13 @@ class RouteTable:
         "_server_wide",
         "_stems",
         "_tries",
+        "children",
         "constants",
     )
 
-    def __init__(self, routes: Sequence[Route], fallbacks: Sequence[Route] = ()) -> None:
+    def __init__(
+        self, routes: Sequence[Route], fallbacks: Sequence[Route] = (), children: Sequence[object] = ()
+    ) -> None:
         rows = build.ready(routes)
         tries = build.tries(rows)
         self._any_method = tries.pop("*")
@@ -48,6 +51,8 @@ class RouteTable:
         self._builtin = Builtin()
         self._endpoints = tuple(endpoint for _, _, endpoint, _ in rows)
         self._server_wide = allow({*tries, "OPTIONS"})
+        # What shall run beside the server; its supervisor knows what they are.
+        self.children = tuple(children)
         self.constants: tuple[Constant, ...] = tuple(build.constants(self._literals))
 
     @property

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import sys
 import threading
+from collections.abc import Callable
 from typing import Any, Self
 
 import pykka
@@ -20,6 +21,7 @@ from tinybeam.errors import NativeError
 from tinybeam.router import RouteTable
 from tinybeam.server.engine import Engine
 from tinybeam.server.inbox import Inbox
+from tinybeam.server.request_process import RunningRequest
 from tinybeam.server.scheduler import Scheduler, body_offer_bytes
 
 logger = logging.getLogger("tinybeam.server")
@@ -31,7 +33,7 @@ class Server(pykka.Actor):
     Its public attributes (`port`, `stats`) may be read through a proxy; `stop` stops at once. See `serve` for draining.
     """
 
-    def __init__(self, table: RouteTable, config: Config) -> None:
+    def __init__(self, table: RouteTable, config: Config, changed: threading.Condition | None = None) -> None:
         super().__init__()
         self.engine = Engine(config, body_offer_bytes(table, config))
         try:
@@ -50,14 +52,17 @@ class Server(pykka.Actor):
             raise
         self.drained = False
         self.stopped = False
+        # Whether it stopped because its runners fault.
+        self.broken = False
         self._stats_at_stop: dict[str, int] = {}
+        self._when_stopped: Callable[[], None] | None = None
         # Notified by a stop, a finished drain, and each signal.
-        self.changed = threading.Condition()
+        self.changed = threading.Condition() if changed is None else changed
 
     @classmethod
-    def launch(cls, table: RouteTable, config: Config) -> Self:
+    def launch(cls, table: RouteTable, config: Config, changed: threading.Condition | None = None) -> Self:
         """Does what `start` does, and gives the actor itself: a pykka ref holds it only weakly."""
-        server = cls(table, config)
+        server = cls(table, config, changed)
         pykka.ActorRegistry.register(server.actor_ref)
         server._start_actor_loop()
         return server
@@ -94,6 +99,18 @@ class Server(pykka.Actor):
         except NativeError:
             return self._stats_at_stop
 
+    def tell_when_stopped(self, tell: Callable[[], None]) -> None:
+        """Has `tell` called once, by whoever stops it; at once when it has stopped."""
+        with self.changed:
+            if not self.stopped:
+                self._when_stopped = tell
+                return
+        tell()
+
+    def requests(self) -> list[RunningRequest]:
+        """The requests whose handlers run now, each with the ref of its process."""
+        return self._scheduler.running()
+
     def halt(self) -> None:
         """Stops at once, from any thread. Its own stop message would wait for a runner, and all may be blocked."""
         if not self.stopped:
@@ -108,6 +125,9 @@ class Server(pykka.Actor):
         with self.changed:
             self.stopped = True
             self.changed.notify_all()
+            tell, self._when_stopped = self._when_stopped, None
+        if tell is not None:
+            tell()
         # A sender who saw it alive may put its message even later, and then refuses it by itself.
         self.actor_inbox.wake = self._refuse_rest  # type: ignore[attr-defined]
         self._refuse_rest()
@@ -128,6 +148,7 @@ class Server(pykka.Actor):
 
     def _on_broken(self, error: BaseException) -> None:
         logger.critical("the server gives up: its runners fault again and again (%s)", type(error).__name__)
+        self.broken = True
         self._stop()
 
     def _handle(self, envelope: Any) -> None:

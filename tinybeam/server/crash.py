@@ -11,6 +11,7 @@ import logging
 
 from tinybeam.errors import HTTPError
 from tinybeam.http import Answer, Request, answer
+from tinybeam.process import Ended, Visitor, this_thread
 from tinybeam.router import Endpoint
 
 logger = logging.getLogger("tinybeam.crash")
@@ -28,7 +29,11 @@ def answer_for(request: Request, endpoint: Endpoint | None, error: BaseException
             return answer(request.handle, error)
         except Exception as unsendable:  # noqa: BLE001 - its headers cannot be sent; that is a crash like another
             error = unsendable
-    _report(request, endpoint, error)
+    process = this_thread().process
+    if isinstance(process, Visitor):
+        process.failure = error
+    if not isinstance(error, Ended):  # that is no fault of its own, and was reported by who ended it
+        _report(request, endpoint, error)
     return request.handle, 500, _TEXT_FIELDS, "Internal Server Error"
 
 

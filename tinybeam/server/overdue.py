@@ -35,7 +35,7 @@ Run = tuple[int | None, Request, Endpoint | None]
 def report(overdue: Iterable[tuple[int, int]], runners: Iterable[Runner], pool: BlockingPool) -> None:
     """Logs each of the overdue requests, which are pairs of a handle and an age in milliseconds."""
     ages = dict(overdue)
-    for endpoint, request, _ in pool.withdraw(lambda job: job[1].handle in ages):
+    for endpoint, request, *_ in pool.withdraw(lambda job: job[1].handle in ages):
         state = f"it will not be run: all {pool.threads} threads for handlers that block were busy"
         report_overdue(request, endpoint, ages.pop(request.handle), "", state)
     for ident, request, endpoint in _runs(runners, pool):
@@ -54,7 +54,7 @@ def _runs(runners: Iterable[Runner], pool: BlockingPool) -> list[Run]:
         turn = runner.turn
         if turn.request is not None:
             found.append((runner.ident, turn.request, turn.endpoint))
-    for ident, (endpoint, request, _) in list(pool.running.items()):
+    for ident, (endpoint, request, *_) in list(pool.running.items()):
         found.append((ident, request, endpoint))
     return found
 

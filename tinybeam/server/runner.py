@@ -12,17 +12,19 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import msgspec
 
 from tinybeam import native
 from tinybeam.errors import NativeError
 from tinybeam.http import KIND_TEXT, Answer, Continue, Request, answer
+from tinybeam.process import ReadyQueue, Visitor, this_thread
 from tinybeam.router import Endpoint, Match
 from tinybeam.server.access import log_request
 from tinybeam.server.crash import answer_for
 from tinybeam.server.engine import Port
+from tinybeam.server.request_process import Room
 from tinybeam.server.turn import Turn
 
 logger = logging.getLogger("tinybeam.server")
@@ -31,6 +33,8 @@ _LENGTH_MASK = 0xFFFF_FFFF
 _decode = msgspec.msgpack.Decoder(list[Request]).decode
 _encode = msgspec.msgpack.Encoder().encode
 _NOTHING = b""
+# For how long processes are run, when some are ready, before it is the network's turn again.
+PROCESSES_S: Final = 0.0005
 
 
 class Host(Protocol):
@@ -43,11 +47,14 @@ class Host(Protocol):
     @property
     def access_log(self) -> bool: ...
     @property
+    def queue(self) -> ReadyQueue: ...
+    @property
     def on_wake(self) -> Callable[[], None]: ...
     @property
     def on_signal(self) -> Callable[[], None]: ...
     @property
     def on_drained(self) -> Callable[[], None]: ...
+    def wake(self) -> None: ...
     def start_runner(self) -> None: ...
     def on_takeover(self, endpoint: Endpoint | None) -> None: ...
     def on_overdue(self) -> None: ...
@@ -66,8 +73,11 @@ class Runner:
         self.number = port.number
         self.ident: int | None = None
         self.turn = Turn()
-        # Written by the successor that took our scheduler, read by us after each request.
+        # Written by the successor that took our scheduler.
         self.taken = False
+        # Read after each request: whether it was taken, or the request's process was asked for.
+        self.attention = False
+        self.room = Room()
 
     def start(self) -> None:
         """Starts the thread. Raises RuntimeError when the operating system has no more threads."""
@@ -76,6 +86,7 @@ class Runner:
     def run(self) -> None:
         """Drives the scheduler until the engine closes. A fault in the loop itself is logged, and the loop goes on."""
         self.ident = threading.get_ident()
+        this_thread().runner = self
         faulted = False
         while True:
             try:
@@ -107,10 +118,15 @@ class Runner:
 
     def _turns(self) -> bool:
         """Polls and runs what it gives, until there is nothing more to do: then True."""
-        port, phase = self._port, self._port.phase
+        port, phase, scheduler = self._port, self._port.phase, self._scheduler
         poll = port.poll
         answers = _NOTHING
         while True:
+            if not self.taken:
+                queue = scheduler.queue
+                queue.asleep = True
+                if queue.processes:
+                    scheduler.wake()  # so that the poll does not wait
             try:
                 status = poll(answers)
             except NativeError as error:
@@ -124,11 +140,19 @@ class Runner:
                 self.turn.requests = iter(_decode(port.view[: status & _LENGTH_MASK]))
             if status > _LENGTH_MASK and not self._heed(status):
                 return True
+            queue = scheduler.queue
+            queue.asleep = False
             turn = self.turn
             # From here on the monitor may take the scheduler from us.
-            phase[0] = 1
+            phase[0] = native.PHASE_RUNNING
             self._run_turn(turn)
             turn.request = None  # or its body would be kept for as long as this runner has nothing to do
+            if self.attention:
+                self._attend()  # somebody may have asked for the last request's process when it was over
+            if queue.processes and not self.taken:
+                turn.endpoint = None
+                phase[0] = native.PHASE_MIXED
+                queue.run(self, time.monotonic() + PROCESSES_S)
             if turn.answers:
                 answers = self._flushed(turn)
             if self.taken:
@@ -162,7 +186,7 @@ class Runner:
                         append(answer(request.handle, result))
             except BaseException as error:  # noqa: BLE001 - SystemExit in a handler ends that handler only
                 append(answer_for(request, endpoint, error))
-            if self.taken:
+            if self.attention and self._attend():
                 break
 
     def _run_turn_slowly(self, turn: Turn) -> None:
@@ -177,8 +201,33 @@ class Runner:
                 turn.answers.append(answered)
                 if scheduler.access_log:
                     log_request(request, answered, elapsed_s)
-            if self.taken:
+            if self.attention and self._attend():
                 break
+
+    def _attend(self) -> bool:
+        """After a request that was not like others. True when the scheduler was taken meanwhile."""
+        self.attention = False
+        self.room.leave()
+        if self.taken:
+            self.attention = True
+        return self.taken
+
+    # What a process' code asks of the thread that it runs in.
+
+    def let_go(self) -> None:
+        """This thread is about to wait: the monitor will see that soon enough, and give the scheduler to another."""
+
+    def visitor(self) -> Visitor | None:
+        """The process of the request that is being run; any thread. None when there is none."""
+        request = self.turn.request
+        if request is None:
+            return None
+        process = self.room.enter(request, self._respond_one)
+        self.attention = True
+        return process
+
+    def _respond_one(self, one: Answer) -> None:
+        self._port.respond(encoded(one))
 
     def _heed(self, status: int) -> bool:
         """Acts on the flags of a poll. False when this runner shall go."""
@@ -207,16 +256,17 @@ class Runner:
     def _turn_to_others(self) -> None:
         """Before something that may block as well as a handler may: the scheduler can be taken from here on."""
         self.turn.request = self.turn.endpoint = None
-        self._port.phase[0] = 1
+        self._port.phase[0] = native.PHASE_RUNNING
 
     def _resume(self, number: int) -> None:
         """Takes over from a runner that is blocked: the rest of its turn, and the answers it could not flush."""
-        self.taken = False
+        self.taken = self.attention = False
         blocked = self._scheduler.runners.get(number)
         if blocked is None:
             self.turn = Turn()
             return
         blocked.taken = True
+        blocked.attention = True
         turn = blocked.turn
         self._scheduler.on_takeover(turn.endpoint)
         self.turn = Turn(turn.requests, turn.take_answers())

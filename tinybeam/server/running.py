@@ -7,15 +7,17 @@ Never: polls: waiting is for an event, and a signal wakes it.
 
 from __future__ import annotations
 
-import time
-from typing import Protocol
+from typing import Any, Protocol
 
 import pykka
 
 from tinybeam.config import Config
-from tinybeam.errors import ConfigError, NativeError
+from tinybeam.errors import ConfigError
+from tinybeam.process import ProcessRef, is_guest
 from tinybeam.router import RouteTable
 from tinybeam.server.actor import Server
+from tinybeam.server.request_process import RunningRequest
+from tinybeam.server.tree import Site, drain, start_tree
 
 
 class Compilable(Protocol):
@@ -37,24 +39,34 @@ def serve(app: Compilable, config: Config | None = None) -> RunningServer:
     if compiled is None:
         raise ConfigError(f"{app!r} is not an app: give a Router")
     table: RouteTable = compiled()
-    return RunningServer(Server.launch(table, config), config)
+    site = Site(table, config)
+    return RunningServer(site, start_tree(site, table.children))
 
 
 class RunningServer:
-    """A server that was started. All of it may be called from any thread."""
+    """A server that was started, and what runs beside it. All of it may be called from any thread."""
 
-    def __init__(self, server: Server, config: Config) -> None:
-        self._server = server
-        self._config = config
-        self.ref: pykka.ActorRef[Server] = server.actor_ref
-        self.port = server.port
+    def __init__(self, site: Site, root: ProcessRef[Any]) -> None:
+        self._site = site
+        self._root = root
+        self.port = site.server.port
+
+    @property
+    def ref(self) -> pykka.ActorRef[Server]:
+        """The server's actor; another one after it was started anew."""
+        return self._site.server.actor_ref
+
+    @property
+    def _server(self) -> Server:
+        return self._site.server
 
     @property
     def url(self) -> str:
         """ "http://127.0.0.1:8000", "http://[::1]:8000" or "unix:/path"."""
-        if self._config.uds is not None:
-            return f"unix:{self._config.uds}"
-        host = f"[{self._config.host}]" if ":" in self._config.host else self._config.host
+        config = self._site.config
+        if config.uds is not None:
+            return f"unix:{config.uds}"
+        host = f"[{config.host}]" if ":" in config.host else config.host
         return f"http://{host}:{self.port}"
 
     @property
@@ -66,28 +78,26 @@ class RunningServer:
         """The engine's counters, and the threads of the blocking pool."""
         return self._server.stats()
 
+    def requests(self) -> list[RunningRequest]:
+        """The requests whose handlers run now: `exit(one.ref, "kill")` tells a client 503 and forgets its handler."""
+        return self._server.requests()
+
     def drain(self, timeout_ms: int) -> bool:
         """Stops accepting, lets what is open finish for this long at most, then stops. True when all had finished."""
-        server = self._server
-        try:
-            server.engine.drain()
-        except NativeError:
-            return server.drained  # it has stopped already
-        deadline = time.monotonic() + timeout_ms / 1000
-        with server.changed:
-            while not (server.drained or server.stopped) and (left := deadline - time.monotonic()) > 0:
-                server.changed.wait(left)
-            finished = server.drained
+        finished = drain(self._server, timeout_ms)
         self.stop()
         return finished
 
     def stop(self) -> None:
-        """Stops at once: connections close, whatever is open. Calling it again does nothing."""
+        """Stops at once: connections close, whatever is open, and then the children end, in the time that they may
+        take. Calling it again does nothing."""
         self._server.halt()
+        if is_guest():
+            self._root.actor_stopped.wait()
 
     def wait(self) -> None:
         """Returns when the server has stopped. In the main thread signal handlers run meanwhile."""
-        server = self._server
-        with server.changed:
-            while not server.stopped:
-                server.changed.wait()
+        site = self._site
+        with site.changed:
+            while not site.ended:
+                site.changed.wait()

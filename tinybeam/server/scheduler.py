@@ -20,6 +20,7 @@ from tinybeam import native
 from tinybeam.config import Config
 from tinybeam.errors import NativeError
 from tinybeam.http import KIND_CONTINUE, Answer, Request
+from tinybeam.process import ReadyQueue, ready
 from tinybeam.router import SERVER_DEFAULT, Endpoint, RouteTable
 from tinybeam.server import overdue
 from tinybeam.server.access import log_request
@@ -28,6 +29,7 @@ from tinybeam.server.engine import Engine
 from tinybeam.server.handling import run_endpoint
 from tinybeam.server.judge import Judge
 from tinybeam.server.pool import BlockingPool
+from tinybeam.server.request_process import PooledRun, RunningRequest, listed
 from tinybeam.server.runner import Runner, encoded
 from tinybeam.server.turn import Turn
 
@@ -70,6 +72,8 @@ class Scheduler:
         self._lock = threading.Lock()
         self._faults: deque[float] = deque(maxlen=FAULTS_MAX + 1)
         self.runners: dict[int, Runner] = {}
+        # The ready queue while we drive it, and an empty one of our own while somebody else does.
+        self.queue = ReadyQueue()
         self.pool = BlockingPool(self._run_pooled, config.threads, config.standby_idle_ms / 1000)
         for endpoint in table.endpoints:
             endpoint.judge = self._first_judge(endpoint)
@@ -89,6 +93,23 @@ class Scheduler:
         except RuntimeError as error:
             raise OSError(errno.EAGAIN, f"the operating system has no thread left for a runner ({error})") from error
         self.start_runner()
+        ready.adopt(self)
+
+    # What the ready queue calls.
+
+    def wake(self) -> None:
+        """Processes are ready, and whoever polls may be asleep. Any thread."""
+        self.engine.wake()
+
+    def take_up(self) -> None:
+        """From here on our runners run the processes, between the batches of requests."""
+        self.queue = ready
+
+    def stand_down(self) -> None:
+        """Somebody else does."""
+        self.queue = ReadyQueue()
+
+    # Its runners.
 
     def start_runner(self) -> None:
         """Starts another runner, unless there are as many as there may be, or no more can be had."""
@@ -111,7 +132,8 @@ class Scheduler:
             raise
 
     def close(self) -> None:
-        """Sends the pool's idle threads home; the runners go with the engine."""
+        """Sends the pool's idle threads home, and lets others run the processes; the runners go with the engine."""
+        ready.release(self)
         self.pool.close()
 
     # What runners call.
@@ -177,7 +199,7 @@ class Scheduler:
             self.engine.set_timeout(request.handle, endpoint.request_timeout_ms or 0)
         if judge.pooled:
             try:
-                self.pool.deal((endpoint, request, values))
+                self.pool.deal((endpoint, request, values, PooledRun(request, self._respond_one)))
             except RuntimeError:
                 return unavailable(request, "this machine has no thread left; try again later")
             return None
@@ -188,9 +210,11 @@ class Scheduler:
             endpoint.judge = self._first_judge(endpoint)
         return answer
 
-    def _run_pooled(self, endpoint: Endpoint, request: Request, values: tuple[Any, ...]) -> None:
+    def _run_pooled(self, endpoint: Endpoint, request: Request, values: tuple[Any, ...], run: PooledRun) -> None:
         started = time.perf_counter()
+        run.begin()
         answer = run_endpoint(endpoint, request, values)
+        run.end()
         if self.engine.respond(encoded(answer)) == native.ENOMEM:
             # There was no memory for a copy of this answer, and its handle is still open; a bare one may fit.
             answer = answer_for(request, endpoint, MemoryError("the engine has no memory for the answer"))
@@ -201,6 +225,23 @@ class Scheduler:
             judge.on_run(elapsed_s)
         if self.access_log:
             log_request(request, answer, elapsed_s)
+
+    def _respond_one(self, one: Answer) -> None:
+        self.engine.respond(encoded(one))
+
+    def running(self) -> list[RunningRequest]:
+        """The requests whose handlers run now."""
+        with self._lock:
+            runners = list(self.runners.values())
+        found = []
+        for runner in runners:
+            request, endpoint = runner.turn.request, runner.turn.endpoint
+            process = runner.visitor()
+            if request is not None and process is not None:
+                found.append(listed(request, endpoint, process))
+        for endpoint, request, _, run in list(self.pool.running.values()):
+            found.append(listed(request, endpoint, run.visitor()))
+        return found
 
 
 def body_offer_bytes(table: RouteTable, config: Config) -> int:

@@ -1,0 +1,344 @@
+"""What must not bring anybody else down: every kind of exception in every callback, forks, and the end of Python."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+from typing import Any
+
+import pytest
+
+from tinybeam.process import (
+    GenServer,
+    NoReply,
+    Ok,
+    Process,
+    ProcessExited,
+    ProcessRef,
+    StartFailed,
+    exit,
+    link,
+    monitor,
+    receive,
+    send_after,
+)
+
+PATIENCE_S = 30
+
+KINDS = [SystemExit, KeyboardInterrupt, GeneratorExit, MemoryError, RecursionError, BaseException, StopIteration]
+
+
+class Fragile(GenServer):
+    """Raises what it was given, in the callback it was given."""
+
+    def init(self, where: str, error: Any, trap: bool = False) -> Any:
+        self.where, self.error, self.trap_exit = where, error, trap
+        self._fail("init")
+        return Ok(0, then="go on") if where == "handle_continue after init" else 0
+
+    def _fail(self, where: str) -> None:
+        if where == self.where:
+            raise self.error
+
+    def handle_call(self, message: Any, from_: Any, state: Any) -> Any:
+        self._fail("handle_call")
+        return NoReply(state, then="x") if self.where == "handle_continue" else (message, state)
+
+    def handle_cast(self, message: Any, state: Any) -> Any:
+        self._fail("handle_cast")
+        return state
+
+    def handle_info(self, message: Any, state: Any) -> Any:
+        self._fail("handle_info")
+        return state
+
+    def handle_continue(self, then: Any, state: Any) -> Any:
+        raise self.error
+
+    def terminate(self, reason: Any, state: Any) -> None:
+        self._fail("terminate")
+
+
+def still_well(bystander: ProcessRef[Any]) -> None:
+    """Another process, and the crew, are as they were."""
+    assert bystander.call("x") == "x"
+    assert bystander.call("x", 0.9) == "x"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("where", ["handle_cast", "handle_info", "handle_continue after init", "terminate"])
+def test_an_exception_ends_its_process_and_no_other(kind: type[BaseException], where: str, obedient: Any) -> None:
+    bystander, error = obedient.start(), kind("x")
+    server = Fragile.start(where, error)
+    watch = monitor(server)
+    if where == "handle_cast":
+        server.cast("")
+    elif where == "handle_info":
+        server.send("")
+    elif where == "terminate":
+        server.stop(block=False)
+    down = receive(PATIENCE_S)
+    assert down.monitor is watch
+    assert down.reason is error or down.reason == "noproc"
+    still_well(bystander)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("timeout", [5.0, 0.9])
+@pytest.mark.parametrize("where", ["handle_call", "handle_continue"])
+def test_an_exception_in_a_call_is_the_callers_processexited(
+    kind: type[BaseException], timeout: float, where: str, obedient: Any
+) -> None:
+    bystander, error = obedient.start(), kind("x")
+    server = Fragile.start(where, error)
+    with pytest.raises(ProcessExited) as raised:
+        server.call("", timeout)
+    assert raised.value.reason is error
+    assert not server.is_alive()
+    still_well(bystander)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind is not KeyboardInterrupt])
+def test_an_exception_in_init_fails_the_start(kind: type[BaseException], obedient: Any) -> None:
+    bystander, error = obedient.start(), kind("x")
+    with pytest.raises(StartFailed) as raised:
+        Fragile.start("init", error)
+    assert raised.value.reason is error
+    still_well(bystander)
+
+
+def test_a_keyboard_interrupt_in_an_init_of_the_main_thread_is_the_users() -> None:
+    with pytest.raises(KeyboardInterrupt):
+        Fragile.start("init", KeyboardInterrupt())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("hook", ["on_receive", "on_stop", "on_failure"])
+def test_an_exception_in_a_hook_of_pykkas_ends_its_process_and_no_other(
+    kind: type[BaseException], hook: str, obedient: Any
+) -> None:
+    class Hooked(Process):
+        def on_receive(self, message: Any) -> Any:
+            if hook != "on_stop":
+                raise error if hook == "on_receive" else ValueError
+
+        def on_stop(self) -> None:
+            raise error
+
+        def on_failure(self, *_args: Any) -> None:
+            if hook == "on_failure":
+                raise error
+
+    bystander, error = obedient.start(), kind("x")
+    server, watch = Hooked.start_monitor()
+    server.stop(block=False) if hook == "on_stop" else server.tell("")
+    down = receive(PATIENCE_S)
+    assert (down.monitor, down.reason) == (watch, error)
+    still_well(bystander)
+
+
+def test_runaway_recursion_ends_its_process_and_no_other(obedient: Any) -> None:
+    def dive(*args: Any) -> Any:
+        return dive(*args)
+
+    for timeout in (5.0, 0.9):
+        with pytest.raises(ProcessExited) as raised:
+            obedient.start().call(dive, timeout)
+        assert isinstance(raised.value.reason, RecursionError)
+    still_well(obedient.start())
+
+
+def test_a_reason_or_a_message_without_a_repr_is_reported(caplog: pytest.LogCaptureFixture, obedient: Any) -> None:
+    class OddError(Exception):
+        def __repr__(self) -> str:
+            raise SystemExit
+
+        __str__ = __repr__
+
+    def crash(_self: Any, _from: Any, _state: Any) -> Any:
+        raise OddError
+
+    with pytest.raises(ProcessExited):
+        obedient.start().call(crash)
+    still_well(obedient.start())
+
+
+def test_a_logger_that_raises_or_talks_to_processes_brings_nobody_down(
+    obedient: Any, me: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sink = obedient.start()
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            sink.cast(lambda _self, state: me.send("logged"))
+            raise SystemExit
+
+    logger, handler = logging.getLogger("tinybeam.process"), Handler()
+    logger.addHandler(handler)
+    try:
+        server, watch = obedient.start_monitor()
+        server.cast(lambda _self, _state: 1 // 0)
+        assert {type(receive(PATIENCE_S)).__name__ for _ in range(2)} == {"Down", "str"}
+    finally:
+        logger.removeHandler(handler)
+    still_well(obedient.start())
+
+
+def test_a_kill_while_a_callback_waits_for_a_lock(me: Any) -> None:
+    lock = threading.Lock()
+
+    class Locked(GenServer):
+        def handle_cast(self, message: Any, state: Any) -> Any:
+            me.send("waits")
+            with lock:
+                me.send("has the lock")
+            return state
+
+        def terminate(self, reason: Any, state: Any) -> None:
+            me.send("terminate")
+
+    with lock:
+        server, watch = Locked.start_monitor()
+        server.cast("")
+        assert receive(PATIENCE_S) == "waits"
+        server.cast("never handled")
+        exit(server, "kill")
+        down = receive(PATIENCE_S)
+        assert (down.monitor, down.reason) == (watch, "killed")
+        assert not server.is_alive()
+    assert receive(PATIENCE_S) == "has the lock"
+
+
+def test_links_and_monitors_of_a_killed_process_are_gone_while_its_thread_goes_on(gate: Any, me: Any) -> None:
+    class Held(GenServer):
+        def handle_cast(self, message: Any, state: Any) -> Any:
+            gate.wait()
+            link(message)
+            monitor(message)
+            send_after(self.actor_ref, "x", 0)
+            self.actor_ref.cast("y")
+            return state
+
+    other = GenServer.start()
+    server = Held.start()
+    server.cast(other)
+    gate.reached()
+    exit(server, "kill")
+    gate.open()
+    me.send("x")
+    assert receive(PATIENCE_S) == "x"
+    other.stop()
+
+
+def _python(code: str, *, expect: int = 0) -> str:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", textwrap.dedent(code)],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S * 4,
+        check=False,
+    )
+    assert done.returncode == expect, done.stderr
+    return done.stdout + done.stderr
+
+
+BUSY = """
+    import threading
+    from tinybeam.process import GenServer, self_ref, send_after, receive, monitor
+    class Busy(GenServer):
+        def handle_cast(self, message, state):
+            me.send("in")
+            if message == "block": threading.Event().wait()
+            if message == "receive": receive()
+            while message == "spin": pass
+            while True: self.actor_ref.cast("flood"); return state
+    me = self_ref()
+    for message in ("block", "spin", "flood", "receive"):
+        one = Busy.start(name=message)
+        monitor(one)
+        one.cast(message)
+        receive(30, want=lambda message: message == "in")
+    send_after(me, "later", 3_600_000)
+    send_after(me, "soon", 1)
+"""
+
+
+@pytest.mark.parametrize(
+    ("how", "code"), [("", 0), ("raise SystemExit(3)", 3), ("import os; os._exit(4)", 4), ("1 // 0", 1)]
+)
+def test_python_ends_though_processes_are_busy(how: str, code: int) -> None:
+    output = _python(BUSY + "    " + how, expect=code)
+    assert "Exception ignored" not in output
+    assert "Fatal" not in output
+
+
+def test_a_thread_that_was_a_guest_ends_with_python() -> None:
+    output = _python(
+        """
+        import threading
+        from tinybeam.process import self_ref, receive
+        ready = threading.Event()
+        def run():
+            self_ref(); ready.set(); receive()
+        threading.Thread(target=run, daemon=True).start()
+        ready.wait()
+        """
+    )
+    assert output == ""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_child_of_a_fork_can_start_and_use_processes() -> None:
+    output = _python(
+        """
+        import os, sys, threading
+        from tinybeam.process import GenServer, self_ref, receive, send_after
+        class Echo(GenServer):
+            def handle_call(self, message, from_, state): return message, state
+            def handle_cast(self, to, state): to.send("cast"); return state
+        me, old = self_ref(), Echo.start()
+        old.cast(me); assert receive(30) == "cast"
+        if os.fork() == 0:
+            new = Echo.start()
+            assert new.call(1) == 1
+            assert new.call(2, 0.9) == 2
+            new.cast(me); assert receive(30) == "cast"
+            send_after(me, "tick", 1); assert receive(30) == "tick"
+            assert old.call(3) == 3 and old.call(4, 0.9) == 4
+            old.cast(me); assert receive(30) == "cast"
+            assert new.stop() and old.stop()
+            sys.stdout.write("child is well\\n"); sys.stdout.flush()
+            os._exit(0)
+        assert os.wait()[1] == 0
+        assert old.call(5) == 5
+        """
+    )
+    assert output == "child is well\n"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_child_of_a_fork_does_not_hang_on_what_the_parent_was_doing() -> None:
+    output = _python(
+        """
+        import os, sys, threading
+        from tinybeam.process import GenServer, CallTimeout, ProcessExited, self_ref, receive
+        go = threading.Event()
+        class Held(GenServer):
+            def handle_cast(self, to, state): to.send("in"); go.wait(); return state
+            def handle_call(self, message, from_, state): return message, state
+        me, held = self_ref(), Held.start()
+        held.cast(me); receive(30)
+        if os.fork() == 0:
+            try: held.call("x", 0.5)
+            except (CallTimeout, ProcessExited) as error: sys.stdout.write("told\\n"); sys.stdout.flush()
+            os._exit(0)
+        assert os.wait()[1] == 0
+        go.set()
+        assert held.call("y") == "y"
+        """
+    )
+    assert output == "told\n"

@@ -1,0 +1,532 @@
+"""Task: functions that run meanwhile, who may wait for them, and what is told when they fail."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import gc
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tinybeam.process import (
+    CallTimeout,
+    Down,
+    Exit,
+    GenServer,
+    ProcessExited,
+    ReceiveTimeout,
+    StartFailed,
+    bonds,
+    exit,
+    here,
+    link,
+    monitor,
+    receive,
+    self_ref,
+    send,
+)
+from tinybeam.process.agent import Agent
+from tinybeam.process.outcomes import Done, Exited
+from tinybeam.process.pool import pool
+from tinybeam.process.task import Task
+from tinybeam.process.task_process import TaskReply
+
+PATIENCE_S = 30
+
+
+@pytest.fixture(autouse=True)
+def _empty_mailbox() -> None:
+    """What another test has left in this thread's mailbox is not ours."""
+    self_ref()._process._withdraw(lambda _: True)
+
+
+def boom(*_: Any) -> Any:
+    raise KeyError("boom")
+
+
+def next_message(*kinds: Any, timeout: float = PATIENCE_S) -> Any:
+    return receive(timeout, want=lambda message: type(message) in kinds)
+
+
+def assert_nothing_comes(*kinds: Any) -> None:
+    with pytest.raises(ReceiveTimeout):
+        next_message(*kinds, timeout=0)
+
+
+@pytest.fixture
+def agent() -> Iterator[Any]:
+    """A process that is no thread's, traps no exits, and is told what to do by the test."""
+    ref = Agent.start(dict)
+    yield ref
+    exit(ref, "kill")
+
+
+def inside(ref: Any, function: Callable[..., Any], *args: Any) -> Any:
+    """Calls a function in a process."""
+    return Agent.get(ref, lambda _: function(*args), timeout=PATIENCE_S)
+
+
+# The value.
+
+
+def test_the_value_of_a_function_is_waited_for() -> None:
+    task = Task.async_(pow, 2, 10)
+    assert Task.await_(task, PATIENCE_S) == 1024
+    assert_nothing_comes(TaskReply, Down, Exit)
+
+
+@pytest.mark.parametrize("value", [None, (), KeyError("a value"), Down])
+def test_any_value_may_be_the_value(value: Any) -> None:
+    assert Task.await_(Task.async_(lambda: value)) is value
+
+
+def test_a_task_runs_in_a_thread_and_a_process_of_its_own(agent: Any) -> None:
+    def where() -> Any:
+        return threading.current_thread(), self_ref()
+
+    task = Task.async_(where)
+    thread, ref = Task.await_(task)
+    assert thread is not threading.current_thread()
+    assert ref is task.process
+    assert task.owner is self_ref()
+    # Also where a call would run in the caller's thread.
+    thread, _ = inside(agent, lambda: Task.await_(Task.async_(where)))
+    assert thread is not threading.current_thread()
+
+
+def test_tasks_wait_beside_each_other(gate: Any) -> None:
+    tasks = [Task.async_(gate.wait) for _ in range(50)]
+    gate.reached(50)
+    gate.open()
+    assert Task.await_many(tasks, PATIENCE_S) == [None] * 50
+
+
+def test_a_task_sees_the_contextvars_of_who_starts_it() -> None:
+    number: contextvars.ContextVar[int] = contextvars.ContextVar("number")
+    number.set(7)
+    assert Task.await_(Task.async_(number.get)) == 7
+    Task.await_(Task.async_(number.set, 8))
+    assert number.get() == 7
+
+
+def test_an_async_function_is_run_by_asyncio() -> None:
+    async def answer(value: int) -> int:
+        await asyncio.sleep(0)
+        return value
+
+    assert Task.await_(Task.async_(asyncio.run, answer(42))) == 42
+    with pytest.raises(ProcessExited) as raised:
+        Task.await_(Task.async_(answer, 42))
+    assert isinstance(raised.value.reason, TypeError)
+    assert "asyncio.run" in str(raised.value.reason)
+    next_message(Exit)
+
+
+def test_a_task_talks_to_other_processes(agent: Any) -> None:
+    owner = self_ref()
+
+    def work() -> Any:
+        owner.send(("hello from", self_ref()))
+        return receive(PATIENCE_S), Agent.get(agent, lambda state: state)
+
+    task = Task.async_(work)
+    assert next_message(tuple) == ("hello from", task.process)
+    task.process.send("hello")
+    assert Task.await_(task, PATIENCE_S) == ("hello", {})
+
+
+def test_a_task_keeps_nothing_of_what_it_worked_on() -> None:
+    class Big:
+        pass
+
+    big = Big()
+    gone = weakref.ref(big)
+    task = Task.async_(lambda big: None, big)
+    monitor(task.process)
+    Task.await_(task)
+    next_message(Down)
+    del big
+    gc.collect()
+    assert gone() is None
+
+
+# Without waiting.
+
+
+def test_who_does_not_wait_gets_the_value_as_a_message_and_no_other() -> None:
+    task = Task.async_(pow, 2, 3)
+    assert next_message(TaskReply) == (task.monitor, 8)
+    assert_nothing_comes(Down, Exit)
+
+
+def test_a_server_takes_the_values_of_its_tasks_in_handle_info() -> None:
+    class Server(GenServer):
+        def init(self, told: Any) -> Any:
+            return told, Task.async_(pow, 2, 3)
+
+        def handle_info(self, message: Any, state: Any) -> Any:
+            told, task = state
+            match message:
+                case TaskReply(monitor, value) if monitor is task.monitor:
+                    told.send(("value", value))
+            return state
+
+    server = Server.start(self_ref())
+    assert next_message(tuple) == ("value", 8)
+    exit(server, "kill")
+
+
+def test_a_completed_task_has_its_value() -> None:
+    assert Task.await_(Task.completed(42), 0) == 42
+    task = Task.completed(43)
+    assert task.process is None
+    assert Task.yield_(task, 0) == Done(43)
+    assert Task.shutdown(Task.completed(44)) == Done(44)
+
+
+# Failures.
+
+
+def test_a_failure_is_told_to_who_waits_and_to_who_is_linked() -> None:
+    task = Task.async_(boom)
+    with pytest.raises(ProcessExited, match="ended before it answered") as raised:
+        Task.await_(task, PATIENCE_S)
+    assert isinstance(raised.value.reason, KeyError)
+    assert raised.value.__cause__ is raised.value.reason
+    assert next_message(Exit) == (task.process, raised.value.reason)
+    assert_nothing_comes(TaskReply, Down)
+
+
+@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, GeneratorExit, MemoryError, RecursionError])
+def test_whatever_a_task_raises_ends_that_task_only(error: Any) -> None:
+    def fail() -> None:
+        raise error
+
+    with pytest.raises(ProcessExited) as raised:
+        Task.await_(Task.async_(fail), PATIENCE_S)
+    assert isinstance(raised.value.reason, error)
+    next_message(Exit)
+    assert Task.await_(Task.async_(int)) == 0
+
+
+def test_when_a_task_fails_its_owner_fails(agent: Any) -> None:
+    monitor(agent)
+    inside(agent, lambda: Task.async_(boom) and None)
+    down = next_message(Down)
+    assert down.process is agent
+    assert isinstance(down.reason, KeyError)
+
+
+def test_when_the_owner_fails_its_tasks_end_at_once(agent: Any, gate: Any) -> None:
+    task = inside(agent, Task.async_, gate.wait)
+    gate.reached()
+    monitor(task.process)
+    exit(agent, "kill")
+    # Its function waits still.
+    assert next_message(Down)[1:] == (task.process, "killed")
+    assert not task.process.is_alive()
+
+
+def test_a_task_that_cannot_have_a_thread_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_work: Any) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(pool, "run", refuse)
+    before = len(bonds.processes)
+    with pytest.raises(StartFailed, match="can't start"):
+        Task.async_(int)
+    assert len(bonds.processes) == before
+    assert bonds.bonds_of(self_ref()._process).links == set()
+    assert_nothing_comes(Down, Exit)
+
+
+def test_one_that_has_ended_starts_no_tasks(agent: Any, gate: Any) -> None:
+    outcome: list[Any] = []
+
+    def work() -> None:
+        gate.wait()
+        try:
+            Task.async_(outcome.append, "it ran")
+        except BaseException as error:  # noqa: BLE001
+            outcome.append(error)
+
+    def ask() -> None:
+        with contextlib.suppress(ProcessExited):
+            inside(agent, work)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    gate.reached()
+    exit(agent, "kill")
+    gate.open()
+    thread.join(PATIENCE_S)
+    assert [type(one) for one in outcome] == [StartFailed]
+
+
+# Time.
+
+
+def test_what_does_not_come_in_time_does_not_come_at_all(gate: Any) -> None:
+    task = Task.async_(gate.wait)
+    monitor(task.process)
+    with pytest.raises(CallTimeout, match="gave no answer within 0.01 s"):
+        Task.await_(task, 0.01)
+    gate.open()
+    # The task was not ended: it comes to its end by itself, and its value goes nowhere.
+    assert next_message(Down)[1:] == (task.process, "normal")
+    assert_nothing_comes(TaskReply, Down)
+
+
+def test_yield_may_be_asked_again(gate: Any) -> None:
+    task = Task.async_(gate.wait)
+    assert Task.yield_(task, 0) is None
+    assert Task.yield_(task, 0.01) is None
+    gate.open()
+    assert Task.yield_(task, PATIENCE_S) == Done(None)
+
+
+def test_yield_tells_of_a_failure() -> None:
+    task = Task.async_(boom)
+    outcome = Task.yield_(task, PATIENCE_S)
+    assert isinstance(outcome, Exited)
+    assert isinstance(outcome.reason, KeyError)
+    next_message(Exit)
+
+
+# Who may wait.
+
+
+def test_only_the_owner_waits(agent: Any) -> None:
+    task = Task.async_(int)
+    for function in (Task.await_, Task.yield_, Task.shutdown):
+        with pytest.raises(ProcessExited) as raised:
+            inside(Agent.start(dict), function, task)
+        assert isinstance(raised.value.reason, ValueError)
+        assert "is waited for by the process that started it" in str(raised.value.reason)
+    assert Task.await_(task) == 0
+
+
+def test_a_task_is_waited_for_once(gate: Any) -> None:
+    done, late, looked_at = Task.async_(int), Task.async_(gate.wait), Task.async_(int)
+    Task.await_(done)
+    with pytest.raises(CallTimeout):
+        Task.await_(late, 0)
+    assert Task.yield_(looked_at, PATIENCE_S) == Done(0)
+    for task in (done, late, looked_at):
+        with pytest.raises(ValueError, match="a task is waited for once"):
+            Task.await_(task)
+        with pytest.raises(ValueError, match="a task is waited for once"):
+            Task.yield_(task)
+
+
+# Many.
+
+
+def test_many_are_waited_for_in_their_order(gates: Any) -> None:
+    first, second = gates(), gates()
+    tasks = [Task.async_(lambda: first.wait() or 1), Task.async_(lambda: second.wait() or 2), Task.async_(lambda: 3)]
+    second.open()
+    assert Task.yield_(Task.async_(second.wait), PATIENCE_S) == Done(None)
+    first.open()
+    assert Task.await_many(tasks, PATIENCE_S) == [1, 2, 3]
+    assert Task.await_many([]) == []
+    again = Task.async_(int)
+    assert Task.await_many([again, again]) == [0, 0]
+
+
+def test_after_the_first_failure_none_of_many_is_waited_for(gate: Any) -> None:
+    slow, failing = Task.async_(gate.wait), Task.async_(boom)
+    with pytest.raises(ProcessExited):
+        Task.await_many([slow, failing], PATIENCE_S)
+    next_message(Exit)
+    gate.open()
+    monitor(slow.process)
+    next_message(Down)
+    assert_nothing_comes(TaskReply, Down)
+
+
+def test_one_of_many_that_is_late_is_named(gate: Any) -> None:
+    with pytest.raises(CallTimeout, match="<task Gate.wait of"):
+        Task.await_many([Task.async_(int), Task.async_(gate.wait)], 0.05)
+
+
+def test_yield_many_tells_what_has_come(gate: Any) -> None:
+    slow, failing, done = Task.async_(gate.wait), Task.async_(boom), Task.async_(int)
+    monitors = [monitor(task.process) for task in (failing, done)]
+    for one in monitors:
+        receive(PATIENCE_S, want=lambda message, one=one: type(message) is Down and message.monitor is one)
+    outcomes = dict(Task.yield_many([slow, failing, done], 0))
+    assert list(outcomes) == [slow, failing, done]
+    assert outcomes[slow] is None
+    assert isinstance(outcomes[failing], Exited)
+    assert outcomes[done] == Done(0)
+    gate.open()
+    assert Task.yield_many([slow], PATIENCE_S) == [(slow, Done(None))]
+    next_message(Exit)
+
+
+# Shutdown.
+
+
+@pytest.mark.parametrize("timeout", [PATIENCE_S, None, "brutal_kill"])
+def test_a_task_is_shut_down_though_its_function_waits(gate: Any, timeout: Any) -> None:
+    task = Task.async_(gate.wait)
+    gate.reached()
+    assert Task.shutdown(task, timeout) is None
+    assert not task.process.is_alive()
+    assert_nothing_comes(TaskReply, Down, Exit)
+
+
+def test_what_had_come_of_a_task_is_told_by_its_shutdown() -> None:
+    done, failing = Task.async_(int), Task.async_(boom)
+    for one in [monitor(task.process) for task in (done, failing)]:
+        receive(PATIENCE_S, want=lambda message, one=one: type(message) is Down and message.monitor is one)
+    assert Task.shutdown(done) == Done(0)
+    outcome = Task.shutdown(failing)
+    assert isinstance(outcome, Exited)
+    assert isinstance(outcome.reason, KeyError)
+    next_message(Exit)
+
+
+def test_a_task_that_was_given_up_is_shut_down(gate: Any) -> None:
+    task = Task.async_(gate.wait)
+    with pytest.raises(CallTimeout):
+        Task.await_(task, 0)
+    assert Task.shutdown(task) is None
+    assert Task.shutdown(task) == Exited("noproc")
+
+
+def test_of_a_task_whose_message_was_taken_nothing_is_left_to_shut_down() -> None:
+    task = Task.async_(int)
+    next_message(TaskReply)
+    monitor(task.process)
+    next_message(Down)
+    assert Task.shutdown(task) == Exited("noproc")
+
+
+def trap_and(wait: Callable[[], Any], told: Any) -> Any:
+    here.current().trap_exit = True
+    told.send(("trapping",))
+    return wait()
+
+
+def test_a_task_that_traps_exits_ends_by_itself() -> None:
+    task = Task.async_(trap_and, lambda: receive(PATIENCE_S), self_ref())
+    next_message(tuple)
+    assert Task.shutdown(task, PATIENCE_S) == Done(Exit(self_ref(), "shutdown"))
+
+
+def test_a_task_that_traps_exits_and_does_not_end_is_killed(gate: Any) -> None:
+    task = Task.async_(trap_and, gate.wait, self_ref())
+    gate.reached()
+    assert Task.shutdown(task, 0.01) is None
+    assert not task.process.is_alive()
+    next_message(tuple)
+
+
+def test_a_thread_that_waits_in_a_killed_task_comes_out() -> None:
+    owner = self_ref()
+
+    def work() -> None:
+        owner.send(("waiting", threading.current_thread()))
+        try:
+            receive()
+        finally:
+            owner.send(("out", threading.current_thread()))
+
+    for reason in ("kill", "shutdown", KeyError("boom")):
+        task = Task.async_(work)
+        what, thread = next_message(tuple)
+        assert what == "waiting"
+        exit(task.process, reason)
+        assert next_message(tuple) == ("out", thread)
+        assert isinstance(Task.yield_(task), Exited)
+        next_message(Exit)
+
+
+# Tasks that nobody waits for.
+
+
+def test_a_task_may_be_started_for_what_it_does(gate: Any) -> None:
+    ref = Task.start(gate.wait)
+    gate.reached()
+    monitor(ref)
+    gate.open()
+    assert next_message(Down)[1:] == (ref, "normal")
+    assert_nothing_comes(TaskReply, Exit)
+
+
+def test_a_task_may_be_linked_and_not_waited_for(gate: Any) -> None:
+    ref = Task.start_link(boom)
+    ended = next_message(Exit)
+    assert ended.process is ref
+    assert isinstance(ended.reason, KeyError)
+    other = Task.start_link(int)
+    assert next_message(Exit) == (other, "normal")
+
+
+def test_stopping_a_task_waits_for_its_function(gate: Any) -> None:
+    ref = Task.start(gate.wait)
+    gate.reached()
+    stopped = ref.stop(block=False)
+    assert ref.is_alive()
+    gate.open()
+    assert stopped.get(timeout=PATIENCE_S) is True
+
+
+def test_a_call_to_a_task_is_answered_by_what_it_receives_or_not_at_all(gate: Any) -> None:
+    ref = Task.start(gate.wait)
+    with pytest.raises(CallTimeout):
+        ref.call("hello", timeout=0.01)
+    gate.open()
+    with pytest.raises(ProcessExited):
+        ref.call("hello", timeout=PATIENCE_S)
+
+
+def test_linked_tasks_end_with_each_other(gate: Any) -> None:
+    def work(partner: Any) -> None:
+        link(partner)
+        gate.wait()
+
+    one = Task.start(gate.wait)
+    other = Task.start(work, one)
+    gate.reached(2)
+    monitor(other)
+    exit(one, "shutdown")
+    assert next_message(Down)[1:] == (other, "shutdown")
+
+
+def test_a_message_to_a_task_that_has_ended_is_lost() -> None:
+    ref = Task.start(int)
+    monitor(ref)
+    next_message(Down)
+    send(ref, "hello")
+    ref.cast("hello")
+
+
+def test_many_tasks_leave_nothing_behind(until: Any) -> None:
+    before = len(bonds.processes)
+    for _ in range(10):
+        assert Task.await_many([Task.async_(abs, -number) for number in range(100)], PATIENCE_S) == list(range(100))
+    until(lambda: len(bonds.processes) == before)
+    until(lambda: pool.busy == 0)
+    ties = bonds.bonds_of(self_ref()._process)
+    assert (ties.links, ties.monitors, ties.on_end) == (set(), set(), [])
+    assert_nothing_comes(TaskReply, Down, Exit)
+
+
+def test_answers_and_given_up_monitors_never_cross() -> None:
+    # Each answer comes at the moment in which its owner gives up.
+    for _ in range(2000):
+        task = Task.async_(int)
+        try:
+            assert Task.await_(task, 0) == 0
+        except CallTimeout:
+            monitor(task.process)
+            next_message(Down)
+        assert_nothing_comes(TaskReply, Down)
