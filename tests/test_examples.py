@@ -1,5 +1,6 @@
 """Each example is served as its reader serves it, and asked what it is there to answer."""
 
+import os
 import re
 import signal
 import subprocess
@@ -21,14 +22,65 @@ def hello(client: httpx.Client) -> None:
     assert client.post("/echo", content=b"\x00\xff").content == b"\x00\xff"
 
 
-CHECKS: dict[str, Callable[[httpx.Client], None]] = {"hello": hello}
+def counter(client: httpx.Client) -> None:
+    """Counts that outlive their requests."""
+    assert client.post("/counters/apples").json() == {"apples": 1}
+    assert client.post("/counters/apples").json() == {"apples": 2}
+    assert client.get("/counters").json() == {"apples": 2}
+
+
+def key_value(client: httpx.Client) -> None:
+    """Values that are kept for a while."""
+    assert client.get("/keys/a").status_code == 404
+    assert client.put("/keys/a", content=b"1").status_code == 204
+    assert client.get("/keys/a").content == b"1"
+    client.put("/keys/b?seconds=0", content=b"2")
+    assert client.get("/keys/b").status_code == 404
+    client.delete("/keys/a")
+    assert client.get("/keys/a").status_code == 404
+
+
+def bank(client: httpx.Client) -> None:
+    """A transfer that crashes half-way moves no money, and the next one finds the bank open."""
+    assert client.post("/transfers/ada/bob/30").json() == {"ada": 70, "bob": 130}
+    for _ in range(20):
+        assert client.post("/transfers/ada/nobody/50").status_code == 409
+        while (answer := client.get("/accounts")).status_code == 500:
+            pass  # it is being started again
+        assert answer.json() == {"ada": 70, "bob": 130}
+
+
+def rate_limit(client: httpx.Client) -> None:
+    """Each client has a bucket of its own."""
+    ada = [client.get("/limited", headers={"X-Client": "ada"}).status_code for _ in range(50)]
+    assert ada[:10] == [200] * 10
+    assert 429 in ada
+    assert client.get("/limited", headers={"X-Client": "bob"}).text == "yay"
+
+
+def workers(client: httpx.Client) -> None:
+    """What an owner is given stays with their worker."""
+    for owner in ("ada", "bob", "cid", "dan", "eve"):
+        assert client.post(f"/notes/{owner}", content=f"of {owner}").status_code == 204
+    assert client.get("/notes/cid").json() == ["of cid"]
+
+
+CHECKS: dict[str, Callable[[httpx.Client], None]] = {
+    "bank": bank,
+    "counter": counter,
+    "hello": hello,
+    "key_value": key_value,
+    "rate_limit": rate_limit,
+    "workers": workers,
+}
 
 
 @pytest.fixture
-def client(request: pytest.FixtureRequest) -> Iterator[httpx.Client]:
+def client(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[httpx.Client]:
     """A client of the example that the test's parameter names, which runs in an OS process of its own."""
     command = [sys.executable, "-m", "tinybeam", "run", f"{request.param}:router", "--port", "0"]
-    with subprocess.Popen(command, cwd=EXAMPLES, stdout=subprocess.PIPE, text=True) as process:
+    env = {**os.environ, "BANK_LEDGER": str(tmp_path / "ledger.json")}
+    with subprocess.Popen(command, cwd=EXAMPLES, env=env, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         line = process.stdout.readline()
         try:

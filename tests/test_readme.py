@@ -44,18 +44,28 @@ def cells(line: str) -> list[str]:
     return [cell.strip().strip("`") for cell in line.strip("|").split("|")]
 
 
-def curl_examples() -> list[tuple[list[str], str]]:
-    """The arguments of each curl command in README.md and what it is said to print."""
-    console = "".join(blocks("console"))
-    found = re.findall(r"^\$ curl (.*)\n((?:(?!\$ ).+\n)+)", console, re.M)
-    return [(shlex.split(arguments), printed.rstrip("\n")) for arguments, printed in found]
+def programs() -> list[str]:
+    """The blocks that are whole programs, which say what their file is called."""
+    return [block for block in blocks("python") if block.startswith("# ")]
+
+
+def curl_examples() -> list[tuple[str, list[str], str]]:
+    """The program that each curl command in README.md talks to, its arguments, and what it is said to print."""
+    examples = []
+    program = ""
+    for language, block in re.findall(r"^```(\w+)\n(.*?)^```$", README, re.M | re.S):
+        program = block if block in programs() else program
+        if language == "console":
+            for arguments, printed in re.findall(r"^\$ curl (.*)\n((?:(?!\$ ).+\n)+)", block, re.M):
+                examples.append((program, shlex.split(arguments), printed.rstrip("\n")))
+    return examples
 
 
 @pytest.fixture
-def tinybeam_app() -> Router:
-    """The router of the README's program."""
+def tinybeam_app(request: pytest.FixtureRequest) -> Router:
+    """The router of one of the README's programs."""
     namespace: dict[str, Router] = {}
-    exec(compile(blocks("python")[0], "README.md", "exec"), namespace)
+    exec(compile(request.param, "README.md", "exec"), namespace)
     return namespace["router"]
 
 
@@ -66,18 +76,26 @@ def test_the_first_screen_holds_the_program_and_the_two_commands() -> None:
     assert "$ python3 mix_like_tasks.py test " in first_screen
 
 
-def test_the_program_is_the_example() -> None:
-    assert blocks("python")[0] == (ROOT / "examples" / "hello.py").read_text()
+def test_each_program_is_an_example() -> None:
+    assert len(programs()) >= 2
+    for program in programs():
+        name = program.partition("\n")[0].removeprefix("# ")
+        assert program == (ROOT / "examples" / name).read_text()
 
 
 @pytest.mark.parametrize(
-    ("arguments", "printed"), curl_examples(), ids=[shlex.join(arguments) for arguments, _ in curl_examples()]
+    ("tinybeam_app", "arguments", "printed"),
+    curl_examples(),
+    ids=[shlex.join(arguments) for _, arguments, _ in curl_examples()],
+    indirect=["tinybeam_app"],
 )
 def test_the_program_answers_curl_as_it_is_said_to(server: RunningServer, arguments: list[str], printed: str) -> None:
     *options, url = arguments
     path = url.removeprefix("http://127.0.0.1:8000")
     if options and options[0] == "-d":
         answer = httpx.post(server.url + path, content=options[1], trust_env=False)
+    elif options and options[0] == "-X":
+        answer = httpx.request(options[1], server.url + path, trust_env=False)
     else:
         answer = httpx.get(server.url + path, trust_env=False)
     assert answer.text == printed

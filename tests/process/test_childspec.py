@@ -65,6 +65,14 @@ def test_a_class_says_how_it_is_restarted_and_shut_down() -> None:
     assert child_spec(Sometimes, restart="temporary").restart == "temporary"
 
 
+def test_a_process_makes_its_spec_itself() -> None:
+    spec = Sometimes.child_spec(1, id="one", shutdown="brutal_kill", name="uno")
+    assert (spec.id, spec.args, spec.kwargs) == ("one", (1,), {"name": "uno"})
+    assert (spec.restart, spec.shutdown) == ("transient", "brutal_kill")
+    assert Counter.child_spec(name="counter").id == "counter"
+    assert Supervisor.child_spec([Counter], strategy="one_for_all").kwargs == {"strategy": "one_for_all"}
+
+
 def test_a_method_of_the_name_of_a_field_is_just_a_method() -> None:
     assert child_spec(OldStyle).shutdown == 5000
 
