@@ -446,6 +446,20 @@ def test_a_child_may_stop_its_supervisor(start: Start, trap_exit: bool) -> None:
     assert told(6) == started("a", "b", "c") + [*ended("c"), *ended("a"), ("still here", "b")]
 
 
+def test_a_child_that_stops_its_supervisor_is_not_waited_for(start: Start) -> None:
+    class Mutineer(Worker):
+        trap_exit = False
+
+        def handle_cast(self, message: Any, state: Any) -> Any:
+            message.stop()
+            return state
+
+    # It cannot heed the exit signal before its supervisor has answered it.
+    supervisor = start([child_spec((Mutineer, self_ref(), "a"), shutdown="infinity")])
+    children_of(supervisor)[Mutineer].cast(supervisor)
+    assert end_of(supervisor) in ("normal", "noproc")
+
+
 def test_a_child_that_waits_for_its_supervisor_is_not_waited_for(start: Start) -> None:
     class Suicidal(GenServer):
         def handle_cast(self, to: Any, state: Any) -> Any:

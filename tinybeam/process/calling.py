@@ -145,10 +145,14 @@ def post_or_run(process: Any, entry: Entry, *, here: bool) -> None:
     process._box.append(entry)
     if here and not process._elsewhere and thread.depth < DEPTH_MAX and process._lock.acquire(False):
         outer, thread.process = thread.process, process
+        if outer is not None:
+            outer._calls = process
         thread.depth += 1
         process._turn(_HELP_MAX)
         thread.depth -= 1
         thread.process = outer
+        if outer is not None:
+            outer._calls = None
         process._leave()
     elif not process._queued:
         process._wake()
@@ -162,9 +166,15 @@ def get(ref: Any, future: Any, timeout: float | None) -> Any:
     started = monotonic()
     if here.runner is not None:
         here.runner.let_go()
+    caller = here.process
+    if caller is not None:
+        caller._calls = ref._process
     try:
         return future.get(timeout=timeout)
     except pykka.Timeout:
         if timeout is None or monotonic() - started < timeout:
             raise  # it is the answer
         raise CallTimeout(f"{ref} gave no answer within {timeout:g} s") from None
+    finally:
+        if caller is not None:
+            caller._calls = None

@@ -123,7 +123,7 @@ class Crew:
     def replace(self, member: Member) -> None:
         """The driver is inside a process for longer: another one goes on, as soon as there is something to do."""
         with self._lock:
-            if self._driver is not member:
+            if self._driver is not member or member.resting:  # it has come out since, and waits for something to do
                 return
             member.taken = True
             self._driver = None

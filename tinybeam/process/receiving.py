@@ -13,6 +13,7 @@ from time import monotonic
 from typing import Any, NamedTuple
 
 from tinybeam.process import bonds
+from tinybeam.process.ending import ExitSignal
 from tinybeam.process.errors import Ended, ReceiveTimeout
 from tinybeam.process.here import current, local
 from tinybeam.process.messages import CAST, INFO, STOP, SYSTEM, TIMEOUT
@@ -39,8 +40,8 @@ def receive(timeout: float | None = None, *, want: Callable[[Any], bool] | None 
     deadline_s = None if timeout is None else monotonic() + timeout
     seen = 0
     while True:
-        if process._signals and not process._dead:
-            process._heed()
+        for signal in _take_exits(process):
+            signal(process)
         if process._dead:
             raise Ended
         entries = process._waiting()
@@ -63,6 +64,21 @@ def receive(timeout: float | None = None, *, want: Callable[[Any], bool] | None 
             raise ReceiveTimeout(f"nothing came within {timeout:g} s")
 
 
+def _take_exits(process: Any) -> list[Any]:
+    """The exit signals that have come. All others, such as a suspend, are for when it has come out of its code."""
+    if not process._signals:
+        return []
+    with bonds.lock:
+        exits = [signal for signal in process._signals if type(signal) is ExitSignal]
+        for signal in exits:
+            process._signals.remove(signal)
+    return exits
+
+
+def _has_exits(process: Any) -> bool:
+    return any(type(signal) is ExitSignal for signal in list(process._signals))
+
+
 def _shown(entry: Any) -> Any:
     kind, message, reply_to = entry
     return message if kind in (INFO, CAST) else Call(reply_to, message)
@@ -78,7 +94,7 @@ def _wait(process: Any, seen: int, timeout: float | None) -> bool:
         bonds.bonds_of(process).receiver = receiver
     process._queued = IDLE  # so that who sends wakes us
     try:
-        if process._dead or process._signals or len(process._waiting()) > seen:
+        if process._dead or _has_exits(process) or len(process._waiting()) > seen:
             return True
         runner = local.here.runner
         if runner is not None:
