@@ -106,7 +106,7 @@ def test_a_module_without_any_router_is_told_to_make_one(tmp_path: Path) -> None
 def test_an_attribute_that_is_no_router_is_named_by_its_type(tmp_path: Path) -> None:
     (tmp_path / "wrong_kind.py").write_text(APP + "def app(): ...\n")
     message = refusal("wrong_kind:app", tmp_path)
-    assert message == "wrong_kind:app is a function, not a Router; did you mean wrong_kind:router?"
+    assert message == "wrong_kind:app is a function, not a Router or an Application; did you mean wrong_kind:router?"
     assert "is the class Router; name one that was made" in refusal("wrong_kind:Router", tmp_path)
 
 

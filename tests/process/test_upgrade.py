@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tinybeam.process import NoProcess, UpgradeFailed, exit, upgrade
+from tinybeam.process import NoProcess, Supervisor, UpgradeFailed, exit, upgrade, whereis
 
 FIRST = """
 from tinybeam.process import GenServer
@@ -196,3 +196,17 @@ def test_the_state_of_a_plain_process_is_kept_as_it_is(shop: ModuleType, write: 
     upgrade(shop)
     assert proxy.say().get() == ("new", "yes")
     ref.stop()
+
+
+def test_a_supervisor_starts_children_with_the_new_code(shop: ModuleType, write: Write) -> None:
+    supervisor = Supervisor.start([shop.Shop.child_spec(7, name="shop")])
+    write(SECOND)
+    upgrade(shop)
+    before = whereis("shop")
+    assert before.call("?") == ("second", 7)
+    exit(before, "kill")
+    while (after := whereis("shop")) in (None, before):
+        pass
+    assert after.actor_class is shop.Shop
+    assert after.actor_class.version == 2
+    supervisor.stop()

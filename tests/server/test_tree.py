@@ -12,7 +12,18 @@ import pytest
 from tinybeam import Router
 from tinybeam.config import Config
 from tinybeam.errors import ConfigError
-from tinybeam.process import GenServer, NoProcess, StartFailed, call, cast, receive, self_ref, whereis
+from tinybeam.process import (
+    Application,
+    GenServer,
+    NoProcess,
+    ReceiveTimeout,
+    StartFailed,
+    call,
+    cast,
+    receive,
+    self_ref,
+    whereis,
+)
 from tinybeam.server import serve
 
 if TYPE_CHECKING:
@@ -204,3 +215,59 @@ def test_a_process_beside_the_server_may_stop_it(serving: Serving) -> None:
     with pytest.raises(NoProcess):
         call("store", "still there?")
     stopper.stop()
+
+
+class Shop(Application):
+    """Tells the test what happens to it as a whole."""
+
+    def __init__(self, test: Any) -> None:
+        super().__init__(strategy="rest_for_one")
+        self.test = test
+
+    def children(self) -> Any:
+        return [(Named, self.test, "store"), app()]
+
+    def starting(self) -> None:
+        self.test.send("starting")
+
+    def stopped(self) -> None:
+        self.test.send("stopped")
+
+
+def test_an_application_is_served_when_its_last_child_is_a_router(serving: Serving, connect: Connect) -> None:
+    running = serving(Shop(self_ref()))
+    assert told(2) == ["starting", ("store", "started")]
+    conn = connect(running.url)
+    conn.get("/ask/store")
+    assert conn.reply().body == b"asked"
+    running.stop()
+    running.wait()
+    assert told(2) == [("store", "ended"), "stopped"]
+
+
+@pytest.mark.parametrize(
+    ("children", "words"),
+    [
+        ([], "None is not an app"),
+        ([Witness], "must be a Router"),
+        ([Router(), Witness], "must be a Router"),
+        ([Router(), Router()], "must be the last child"),
+    ],
+)
+def test_an_application_that_cannot_be_served_says_why(children: Any, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        serve(Application(children), Config(port=0))
+
+
+def test_what_the_start_of_an_application_raises_is_raised_before_anything_starts() -> None:
+    class Broken(Application):
+        def children(self) -> Any:
+            return [(Named, self_ref(), "store"), app()]
+
+        def starting(self) -> None:
+            raise RuntimeError("no license")
+
+    with pytest.raises(RuntimeError, match="no license"):
+        serve(Broken(), Config(port=0))
+    with pytest.raises(ReceiveTimeout):
+        receive(0)

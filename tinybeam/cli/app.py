@@ -1,4 +1,4 @@
-"""Finds the Router that `MODULE:ATTR` names.
+"""Finds the Router, or the Application, that `MODULE:ATTR` names.
 
 Owns: the reading of MODULE:ATTR, the import of the user's module, and the words for all that can go wrong with it.
 Knows: what a Router is, and errors.
@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Final
 
 from tinybeam.errors import ConfigError
+from tinybeam.process import Application
 from tinybeam.router import Router
 
 ATTR_DEFAULT: Final = "router"
@@ -25,7 +26,7 @@ _TINYBEAM: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _NOT_THEIRS: Final = ("<", importlib.__file__, os.path.join(_TINYBEAM, ""))
 
 
-def load_app(target: str, app_dir: str | os.PathLike[str]) -> Router:
+def load_app(target: str, app_dir: str | os.PathLike[str]) -> Router | Application:
     """Imports MODULE, looked for in `app_dir` first, and returns its ATTR; `router` when only a MODULE is given.
 
     ATTR may be dotted. `app_dir` stays first on `sys.path`, because handlers too may import. Raises ConfigError: one
@@ -42,11 +43,11 @@ def load_app(target: str, app_dir: str | os.PathLike[str]) -> Router:
             found = getattr(found, name)
         except AttributeError:
             raise ConfigError(_no_attribute(module, attr)) from None
-    if isinstance(found, Router):
+    if isinstance(found, Router | Application):
         return found
-    if isinstance(found, type) and issubclass(found, Router):
-        raise ConfigError(f"{target} is the class {found.__name__}; name one that was made: {ATTR_DEFAULT} = Router()")
-    raise ConfigError(f"{target} is a {type(found).__name__}, not a Router{_suggestion(module)}")
+    if isinstance(found, type) and issubclass(found, Router | Application):
+        raise ConfigError(f"{target} is the class {found.__name__}; name one that was made: {found.__name__}()")
+    raise ConfigError(f"{target} is a {type(found).__name__}, not a Router or an Application{_suggestion(module)}")
 
 
 def split_target(target: str) -> tuple[str, str]:
@@ -108,7 +109,7 @@ def _no_attribute(module: ModuleType, attr: str) -> str:
 
 def _suggestion(module: ModuleType) -> str:
     """Names the Routers that the module does have."""
-    names = [name for name, value in vars(module).items() if isinstance(value, Router)]
+    names = [name for name, value in vars(module).items() if isinstance(value, Router | Application)]
     if not names:
         return f"; make one in it: {ATTR_DEFAULT} = Router()"
     return "; did you mean " + " or ".join(f"{module.__name__}:{name}" for name in names) + "?"

@@ -7,6 +7,7 @@ Never: anything of HTTP or of the engine.
 
 from tinybeam.process import forking  # noqa: F401 - it makes itself known to who forks
 from tinybeam.process.agent import Agent
+from tinybeam.process.application import Application
 from tinybeam.process.child_errors import (
     BadSpec,
     ChildNotFound,
@@ -70,6 +71,7 @@ from tinybeam.process.visitor import Visitor
 __all__ = [
     "Agent",
     "AlreadyStarted",
+    "Application",
     "BadReturn",
     "BadSpec",
     "Call",

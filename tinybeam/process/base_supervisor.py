@@ -58,7 +58,7 @@ class BaseSupervisor(GenServer):
         """Starts a child. None when it has nothing to do. Raises StartFailed, and nothing else."""
         self._starting_in = get_ident()
         try:
-            ref = spec.start(*args, **spec.kwargs)
+            ref = spec.starter(*args, **spec.kwargs)
         except StartIgnored:
             return None
         except StartFailed:

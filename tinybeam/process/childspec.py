@@ -8,6 +8,7 @@ Never: starts anything.
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Final, Literal, get_args
 
@@ -77,6 +78,20 @@ milliseconds above 0, not -10
     def _refuse(self, field: str, rule: str) -> None:
         value = getattr(self, field)
         raise BadSpec(f"child {said_id(self.id)}: {field} must {rule}, not {value!r}")
+
+    @property
+    def starter(self) -> Callable[..., Any]:
+        """`start`, of the class as its module has it by now: after an upgrade a child is started with the new code."""
+        owner = getattr(self.start, "__self__", None)
+        if not isinstance(owner, type):
+            return self.start
+        found: Any = sys.modules.get(owner.__module__)
+        for name in owner.__qualname__.split("."):
+            found = getattr(found, name, None)
+        if found is owner or not isinstance(found, type) or found.__module__ != owner.__module__:
+            return self.start
+        newer: Callable[..., Any] = getattr(found, self.start.__name__, self.start)
+        return newer
 
     def __str__(self) -> str:
         return said_id(self.id)

@@ -102,7 +102,10 @@ def bury(process: Any, reason: object) -> bool:
     process._on_buried(reason)
     names.forget(ref, ties.names)
     for hook in ties.on_end:
-        hook(ref)
+        try:
+            hook(ref)
+        except BaseException as error:  # noqa: BLE001 - the others shall be told nevertheless
+            report.crash(process, error, "its end")
     if ties.stopped is not None:
         ties.stopped.set()
     if ties.receiver is not None:

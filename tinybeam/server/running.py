@@ -7,27 +7,21 @@ Never: polls: waiting is for an event, and a signal wakes it.
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any
 
 import pykka
 
 from tinybeam.config import Config
 from tinybeam.errors import ConfigError
 from tinybeam.process import ProcessRef, is_guest
-from tinybeam.router import RouteTable
 from tinybeam.server.actor import Server
+from tinybeam.server.plan import App, plan
 from tinybeam.server.request_process import RunningRequest
 from tinybeam.server.tree import Site, drain, start_tree
 
 
-class Compilable(Protocol):
-    """A Router, or whatever else makes a route table."""
-
-    def compile(self) -> RouteTable: ...
-
-
-def serve(app: Compilable, config: Config | None = None) -> RunningServer:
-    """Starts serving an app and returns at once.
+def serve(app: App, config: Config | None = None) -> RunningServer:
+    """Starts serving an app, a Router or an Application whose last child is one, and returns at once.
 
     Raises ConfigError for an app or a setting that cannot work, NativeError when the engine's library cannot be
     loaded, OSError when the address cannot be listened on.
@@ -35,12 +29,9 @@ def serve(app: Compilable, config: Config | None = None) -> RunningServer:
     config = Config() if config is None else config
     if config.engine == "portable":
         raise ConfigError("the portable engine is not built yet; use engine='native' or 'auto'")
-    compiled = getattr(app, "compile", None)
-    if compiled is None:
-        raise ConfigError(f"{app!r} is not an app: give a Router")
-    table: RouteTable = compiled()
-    site = Site(table, config)
-    return RunningServer(site, start_tree(site, table.children))
+    planned = plan(app)
+    site = Site(planned, config)
+    return RunningServer(site, start_tree(site))
 
 
 class RunningServer:

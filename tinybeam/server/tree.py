@@ -9,16 +9,27 @@ Never: runs a request.
 from __future__ import annotations
 
 import dataclasses
+import logging
 import threading
 import time
-from collections.abc import Sequence
 from typing import Any, Final
 
 from tinybeam.config import Config
 from tinybeam.errors import NativeError
-from tinybeam.process import Children, ChildSpec, GenServer, ProcessRef, StartFailed, Stop, Supervisor, when_ended
-from tinybeam.router import RouteTable
+from tinybeam.process import (
+    Children,
+    ChildSpec,
+    GenServer,
+    ProcessRef,
+    StartFailed,
+    Stop,
+    Supervisor,
+    when_ended,
+)
 from tinybeam.server.actor import Server
+from tinybeam.server.plan import Plan
+
+logger = logging.getLogger("tinybeam.server")
 
 # Beyond the time that a drain may take, for the rest of a stop.
 _GRACE_MS: Final = 5000
@@ -27,8 +38,8 @@ _GRACE_MS: Final = 5000
 class Site:
     """Where a server stands: what to serve and how, and which one serves at present."""
 
-    def __init__(self, table: RouteTable, config: Config) -> None:
-        self.table = table
+    def __init__(self, plan: Plan, config: Config) -> None:
+        self.plan = plan
         self.config = config
         # Notified by a stop, a finished drain, and each signal.
         self.changed = threading.Condition()
@@ -38,13 +49,20 @@ class Site:
 
     def open(self) -> Server:
         """Starts a server; the second one listens on the port that the first one was given."""
-        server = self.server = Server.launch(self.table, self.config, self.changed)
+        server = self.server = Server.launch(self.plan.table, self.config, self.changed)
         if server.port is not None:
             self.config = dataclasses.replace(self.config, port=server.port)
         return server
 
     def end(self) -> None:
-        """The tree has ended."""
+        """The tree has ended. In a thread of its own, since the application's code may take its time."""
+        threading.Thread(target=self._finish, name="tinybeam-end").start()
+
+    def _finish(self) -> None:
+        try:
+            self.plan.application.stopped()
+        except Exception:
+            logger.exception("what follows the end of the application has raised")
         with self.changed:
             self.ended = True
             self.changed.notify_all()
@@ -86,7 +104,7 @@ def drain(server: Server, timeout_ms: int) -> bool:
         return server.drained
 
 
-def start_tree(site: Site, children: Sequence[Any]) -> ProcessRef[Any]:
+def start_tree(site: Site) -> ProcessRef[Any]:
     """Starts the children, under a supervisor of their own, and then the server.
 
     When that supervisor has to give up, both are started anew; when the server is stopped, all ends. Raises what the
@@ -101,9 +119,12 @@ def start_tree(site: Site, children: Sequence[Any]) -> ProcessRef[Any]:
         significant=True,
         shutdown=site.config.drain_timeout_ms + _GRACE_MS,
     )
-    specs = Children(children).specs  # before anything starts
-    beside = ChildSpec(id="children", start=Supervisor.start_link, args=(specs,), type="supervisor")
+    application = site.plan.application
+    options = application.options
+    specs = Children(site.plan.children, **options).specs  # before anything starts
+    beside = ChildSpec(id="children", start=Supervisor.start_link, args=(specs,), kwargs=options, type="supervisor")
     tree = [beside, server] if specs else [server]
+    application.starting()
     try:
         root = Supervisor.start(tree, strategy="rest_for_one", auto_shutdown="any_significant")
     except StartFailed as error:

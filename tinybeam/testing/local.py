@@ -10,11 +10,10 @@ from __future__ import annotations
 import itertools
 import re
 import struct
-from typing import Final, Protocol
+from typing import Final
 
 from tinybeam.http import KIND_BYTES, KIND_HTML, KIND_JSON, KIND_TEXT, Answer, Headers, Request, has_body
-from tinybeam.router import RouteTable
-from tinybeam.server import run_request
+from tinybeam.server import App, plan, run_request
 from tinybeam.testing.client import Client, Fields
 from tinybeam.testing.reply import Reply
 
@@ -32,22 +31,17 @@ _OWS: Final = " \t"
 _PEER: Final = struct.pack("!H4B", 49152, 127, 0, 0, 1)
 
 
-class Compilable(Protocol):
-    """A Router, or what else can make a table of routes."""
-
-    def compile(self) -> RouteTable: ...
-
-
 class LocalClient(Client):
     """A client of an app; its handlers run in the caller's thread. Raises ConfigError when the routes are wrong.
 
-    A handler that raises answers 500 and leaves a crash report in the log, as on a server.
+    A handler that raises answers 500 and leaves a crash report in the log, as on a server. What runs beside a server is
+    not started here; the fixture `local_client` starts it.
     """
 
     host = "localhost"
 
-    def __init__(self, app: Compilable) -> None:
-        self._table = app.compile()
+    def __init__(self, app: App) -> None:
+        self._table = plan(app).table
         self._handles = itertools.count(1)
 
     def exchange(self, method: str, target: str, fields: Fields, body: bytes) -> Reply:

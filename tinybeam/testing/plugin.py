@@ -14,8 +14,7 @@ import pytest
 
 if TYPE_CHECKING:
     from tinybeam.config import Config
-    from tinybeam.router import Router
-    from tinybeam.server import RunningServer
+    from tinybeam.server import App, RunningServer
     from tinybeam.testing.live import LiveClient
     from tinybeam.testing.local import LocalClient
 
@@ -38,10 +37,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture
-def tinybeam_app(pytestconfig: pytest.Config) -> Router:
-    """The Router under test: what the ini option `tinybeam_app` names, looked for in pytest's rootdir first.
+def tinybeam_app(pytestconfig: pytest.Config) -> App:
+    """The Router, or the Application, under test: what the ini option `tinybeam_app` names.
 
-    Override it freely.
+    It is looked for in pytest's rootdir first. Override the fixture freely.
     """
     # Imported late for the reason that the card gives; so it is below.
     from tinybeam.cli import load_app
@@ -65,7 +64,7 @@ def tinybeam_config() -> Config:
 
 
 @pytest.fixture
-def server(tinybeam_app: Router, tinybeam_config: Config) -> Iterator[RunningServer]:
+def server(tinybeam_app: App, tinybeam_config: Config) -> Iterator[RunningServer]:
     """A live server of `tinybeam_app`, for this test alone; `server.url` says where it listens."""
     from tinybeam.server import serve
 
@@ -84,8 +83,14 @@ def client(server: RunningServer) -> Iterator[LiveClient]:
 
 
 @pytest.fixture
-def local_client(tinybeam_app: Router) -> LocalClient:
-    """A client that calls the app within the test's thread, without a server or a socket."""
+def local_client(tinybeam_app: App) -> Iterator[LocalClient]:
+    """A client that calls the app within the test's thread, without a server or a socket; its children run beside."""
+    from tinybeam.process import Application
+    from tinybeam.server import plan
     from tinybeam.testing.local import LocalClient
 
-    return LocalClient(tinybeam_app)
+    planned = plan(tinybeam_app)
+    planned.application.starting()
+    with Application(planned.children, **planned.application.options):
+        yield LocalClient(tinybeam_app)
+    planned.application.stopped()
