@@ -61,6 +61,7 @@ def keep(request):
     # Lives until the test closes its standard input.
     child = os.fork()
     if child == 0:
+        os.write(1, b"alive\n")
         while os.read(0, 1):
             pass
         os._exit(0)
@@ -143,6 +144,7 @@ def test_a_child_that_lives_on_holds_no_connection_and_no_port(forking: Program,
     client.sendall(b"GET / HTTP/1.1\r\nHost: t\r\n\r\n")
     assert client.recv(4096).endswith(b"yay")
     child = int(get(forking, "/keep"))
+    assert forking.line() == "alive"  # it has come back from its fork, and done what is to be done then
     stdin = forking.process.stdin
     assert stdin is not None
     sockets = [name for name in os.listdir(f"/proc/{child}/fd") if "socket:" in os.readlink(f"/proc/{child}/fd/{name}")]
