@@ -61,7 +61,7 @@ def keep(request):
     # Lives until the test closes its standard input.
     child = os.fork()
     if child == 0:
-        os.write(1, b"alive\n")
+        os.write(1, b"alive\\n")
         while os.read(0, 1):
             pass
         os._exit(0)
