@@ -55,6 +55,7 @@ POLL_OFFER: Final = 64
 POLL_OVERDUE: Final = 128
 
 # What a runner says that it is doing (TB_PHASE_...).
+PHASE_WAITING: Final = 0
 PHASE_RUNNING: Final = 1
 PHASE_MIXED: Final = 2
 

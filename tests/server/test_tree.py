@@ -249,8 +249,8 @@ def test_an_application_is_served_when_its_last_child_is_a_router(serving: Servi
     ("children", "words"),
     [
         ([], "None is not an app"),
-        ([Witness], "must be a Router"),
-        ([Router(), Witness], "must be a Router"),
+        ([Witness], "give a Router"),
+        ([Router(), Witness], "give a Router"),
         ([Router(), Router()], "must be the last child"),
     ],
 )

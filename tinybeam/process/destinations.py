@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pykka
+
 from tinybeam.process.errors import NoProcess
 from tinybeam.process.names import whereis
 from tinybeam.process.reasons import said
@@ -16,8 +18,12 @@ from tinybeam.process.ref import CALL_TIMEOUT_S, ProcessRef
 
 
 def ref_of(to: Any) -> Any:
-    """The ref that a destination stands for; None when nobody has the name."""
-    return to if isinstance(to, ProcessRef) else whereis(to)
+    """The ref that a destination stands for, None when nobody has the name. Raises TypeError for a pykka actor's."""
+    if isinstance(to, ProcessRef):
+        return to
+    if isinstance(to, pykka.ActorRef):
+        raise TypeError(f"{to} is no process, and can only be asked and told")
+    return whereis(to)
 
 
 def call(to: Any, message: Any, timeout: float | None = CALL_TIMEOUT_S) -> Any:

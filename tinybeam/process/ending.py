@@ -14,7 +14,7 @@ from typing import Any
 from tinybeam.process import bonds, names, report
 from tinybeam.process.here import local
 from tinybeam.process.messages import Down
-from tinybeam.process.reasons import KILL, KILLED
+from tinybeam.process.reasons import KILL, KILLED, is_normal
 
 
 class DeadLetters:
@@ -54,7 +54,10 @@ def exit(ref: Any, reason: object) -> None:
         bury(process, KILLED)
     else:
         caller = local.here.process
-        process._signal(ExitSignal(None if caller is None else caller._actor_ref, reason))
+        if caller is process and is_normal(reason) and not process.trap_exit:
+            process._signal(lambda ending: bury(ending, reason))  # to oneself, "normal" is a reason like others
+        else:
+            process._tell_exit(None if caller is None else caller._actor_ref, reason)
 
 
 def on_error(process: Any, error: BaseException, message: Any, reply_to: Any) -> None:
@@ -112,7 +115,7 @@ def bury(process: Any, reason: object) -> bool:
         with contextlib.suppress(RuntimeError):
             ties.receiver.release()  # its thread shall see that this was the end
     for partner in ties.links:
-        partner._signal(ExitSignal(ref, reason))
+        partner._tell_exit(ref, reason)
     for monitor in ties.watched_by:
         monitor.watcher._tell_down(Down(monitor, ref, reason))
     for waiting in ties.callers:

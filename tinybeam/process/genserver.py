@@ -231,11 +231,15 @@ class GenServer(Process):
 
     # Ends.
 
+    def _is_parent(self, sender: Any) -> bool:
+        ties = self._bonds
+        return ties is not None and sender is not None and ties.parent is sender
+
     def _on_exit(self, sender: Any, reason: object) -> None:
         if not self.trap_exit:
             if not is_normal(reason):
                 ending.bury(self, reason)
-        elif self._bonds is not None and sender is not None and self._bonds.parent is sender:
+        elif self._is_parent(sender):
             ending.end(self, reason)
         else:
             self._dispatch_info(Exit(sender, reason))

@@ -11,7 +11,6 @@ from typing import Any, Literal
 
 from tinybeam.process import bonds
 from tinybeam.process.destinations import ref_of
-from tinybeam.process.ending import ExitSignal
 from tinybeam.process.here import current
 from tinybeam.process.messages import Down, Monitor
 from tinybeam.process.reasons import NOPROC
@@ -40,7 +39,7 @@ def link(to: Any) -> None:
     own, ref = current(), ref_of(to)
     process = None if ref is None else ref._process
     if process is None or not bonds.link(own, process):
-        own._signal(ExitSignal(ref, NOPROC))
+        own._tell_exit(ref, NOPROC)
 
 
 def unlink(to: Any) -> None:

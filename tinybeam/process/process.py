@@ -364,6 +364,19 @@ class Process(pykka.Actor):
 
     # Ends.
 
+    def _tell_exit(self, sender: Any, reason: object) -> None:
+        """An exit signal has come that is no kill. Any thread. As a message it comes after what was sent before it."""
+        if self._dead:
+            return
+        if self.trap_exit and not self._is_parent(sender):
+            self._dispatch_info(Exit(sender, reason))
+        else:
+            self._signal(ending.ExitSignal(sender, reason))
+
+    def _is_parent(self, sender: Any) -> bool:  # noqa: ARG002
+        """Whether the end of this one ends it whatever it traps."""
+        return False
+
     def _on_exit(self, sender: Any, reason: object) -> None:
         """An exit signal has come that is no kill."""
         if self.trap_exit:

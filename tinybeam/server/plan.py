@@ -36,8 +36,7 @@ def plan(app: App) -> Plan:
     application = app if isinstance(app, Application) else Application([app])
     *children, router = [*application.children()] or [None]
     if not hasattr(router, "compile"):
-        what = "the last child of the application" if application is app else "it"
-        raise ConfigError(f"{router!r} is not an app: {what} must be a Router")
+        raise ConfigError(f"{router!r} is not an app: give a Router, or an Application whose last child is one")
     misplaced = [child for child in children if hasattr(child, "compile")]
     if misplaced:
         raise ConfigError(f"{misplaced[0]!r} must be the last child, so that it is stopped first, and the only one")

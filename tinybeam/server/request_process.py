@@ -53,6 +53,15 @@ class Room:
                 self.process = Visitor.enter(f"{request.method} {request.path}", _killer(request, respond))
             return self.process
 
+    def expire(self, request: Request) -> None:
+        """Somebody asked for the process of a request that was over by then. Any thread."""
+        with self._lock:
+            if self._request is not request:
+                return
+            process, self.process, self._request = self.process, None, None
+        if process is not None:
+            process.leave()
+
     def leave(self) -> None:
         """The request's handler has returned, or has raised. For the thread."""
         with self._lock:
@@ -67,9 +76,10 @@ class Room:
 class PooledRun:
     """What lends a thread of the pool to one request."""
 
-    __slots__ = ("_request", "_respond", "room")
+    __slots__ = ("_ended", "_request", "_respond", "room")
 
     def __init__(self, request: Request, respond: Respond) -> None:
+        self._ended = False
         self._request = request
         self._respond = respond
         self.room = Room()
@@ -81,14 +91,19 @@ class PooledRun:
     def end(self) -> None:
         """The handler has returned, or has raised."""
         this_thread().runner = None
+        self._ended = True
         self.room.leave()
 
     def let_go(self) -> None:
         """Nobody waits for a thread of the pool."""
 
-    def visitor(self) -> Visitor:
-        """The request's process."""
-        return self.room.enter(self._request, self._respond)
+    def visitor(self) -> Visitor | None:
+        """The request's process; any thread. None when the request is over."""
+        process = self.room.enter(self._request, self._respond)
+        if self._ended:
+            self.room.expire(self._request)
+            return None
+        return process
 
 
 def _killer(request: Request, respond: Respond) -> Callable[[object], None]:

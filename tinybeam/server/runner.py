@@ -35,6 +35,9 @@ _encode = msgspec.msgpack.Encoder().encode
 _NOTHING = b""
 # For how long processes are run, when some are ready, before it is the network's turn again.
 PROCESSES_S: Final = 0.0005
+# After so many times without a pause other threads of Python get their turn, for so long at least.
+SLICES_MAX: Final = 10
+YIELD_S: Final = 0.00005
 
 
 class Host(Protocol):
@@ -78,6 +81,7 @@ class Runner:
         # Read after each request: whether it was taken, or the request's process was asked for.
         self.attention = False
         self.room = Room()
+        self._slices = 0
 
     def start(self) -> None:
         """Starts the thread. Raises RuntimeError when the operating system has no more threads."""
@@ -104,6 +108,7 @@ class Runner:
     def leave(self) -> None:
         """Gives up the place at the engine; for a runner that has ended, or never began."""
         self._scheduler.on_end(self)
+        self.room.leave()
         self._port.close()
 
     def _abandon(self) -> None:
@@ -151,13 +156,29 @@ class Runner:
                 self._attend()  # somebody may have asked for the last request's process when it was over
             if queue.processes and not self.taken:
                 turn.endpoint = None
-                phase[0] = native.PHASE_MIXED
-                queue.run(self, time.monotonic() + PROCESSES_S)
+                self._run_processes(queue)
             if turn.answers:
                 answers = self._flushed(turn)
             if self.taken:
                 self.turn = Turn()
                 port.shrink()  # the wait on stand-by may be a long one
+
+    def _run_processes(self, queue: ReadyQueue) -> None:
+        """Runs what is ready, for a while."""
+        phase = self._port.phase
+        phase[0] = native.PHASE_MIXED
+        queue.run(self, time.monotonic() + PROCESSES_S)
+        if not queue.processes or self.taken:
+            self._slices = 0
+            return
+        self._slices += 1
+        if self._slices >= SLICES_MAX:
+            self._slices = 0
+            # A thread that waits for the GIL asks for it after 5 ms, and begins to count anew whenever somebody lets it
+            # go: our polls do that all the time, and are over before the thread is awake. So it gets the time to wake.
+            phase[0] = native.PHASE_WAITING
+            time.sleep(YIELD_S)
+            phase[0] = native.PHASE_MIXED
 
     def _run_turn(self, turn: Turn) -> None:
         """Runs the requests of a turn, until there are no more or the scheduler was taken. The hot path."""
@@ -224,6 +245,10 @@ class Runner:
             return None
         process = self.room.enter(request, self._respond_one)
         self.attention = True
+        # Our thread goes on to another request before it looks at `attention`, so one of the two sees the other.
+        if self.turn.request is not request:
+            self.room.expire(request)
+            return None
         return process
 
     def _respond_one(self, one: Answer) -> None:

@@ -240,7 +240,9 @@ class Scheduler:
             if request is not None and process is not None:
                 found.append(listed(request, endpoint, process))
         for endpoint, request, _, run in list(self.pool.running.values()):
-            found.append(listed(request, endpoint, run.visitor()))
+            process = run.visitor()
+            if process is not None:
+                found.append(listed(request, endpoint, process))
         return found
 
 
