@@ -18,14 +18,13 @@ from typing import Any, ClassVar, Final, Literal, Self
 
 import pykka
 
-from tinybeam.process import bonds, ending, starting
+from tinybeam.process import bonds, ending, overflow, starting
 from tinybeam.process.answer import PENDING
 from tinybeam.process.childspec import ChildSpec, of_class
-from tinybeam.process.errors import MailboxFull
 from tinybeam.process.future import Future
 from tinybeam.process.here import current
 from tinybeam.process.inbox import Inbox
-from tinybeam.process.messages import ASK, CALL, CAST, INFO, STOP, SYSTEM, Down, Entry, Exit, Monitor
+from tinybeam.process.messages import INFO, STOP, SYSTEM, Down, Entry, Exit, Monitor
 from tinybeam.process.ready_queue import IDLE, NOTED, QUEUED, ready
 from tinybeam.process.reasons import NORMAL, is_normal
 from tinybeam.process.ref import ProcessRef
@@ -195,32 +194,8 @@ class Process(pykka.Actor):
             ending.refuse_rest(self)
 
     def _admit(self, kind: int) -> bool:
-        """Whether there is room for a message, or has been made; what `overflow` says happens here."""
-        if len(self._box) + len(self._batch) < self.mailbox_max:
-            return True
-        if self.overflow == "drop_oldest" and self.mailbox_max > 0 and kind not in (CALL, ASK):
-            return self._drop_oldest()
-        if self.overflow == "drop_newest" and kind not in (CALL, ASK):
-            return False
-        raise MailboxFull(f"{self} has {self.mailbox_max} messages waiting, as many as may; see its mailbox_max")
-
-    def _drop_oldest(self) -> bool:
-        """Drops the oldest message that nobody waits for an answer to."""
-        with bonds.lock:  # against who takes over all that waits
-            batch, box = self._batch, self._box
-            # Whoever runs the process may handle any of these in just this moment, which makes room as well.
-            for index in range(len(batch) - 1, -1, -1):
-                with contextlib.suppress(IndexError):
-                    if batch[index][0] in (INFO, CAST):
-                        del batch[index]
-                        return True
-            for entry in box[:]:
-                if entry[0] in (INFO, CAST):
-                    # Those before it are of other kinds, so that no == of the user's is called.
-                    with contextlib.suppress(ValueError):
-                        box.remove(entry)
-                    return True
-        return True
+        """Whether a message may be put in though the mailbox looks full. Raises MailboxFull."""
+        return overflow.admit(self, kind)
 
     def _wake(self) -> None:
         """Sees to it that what waits is handled: by its own code if that is in `receive`, or else in its turn."""
