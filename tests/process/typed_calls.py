@@ -1,4 +1,4 @@
-"""What type checkers see of calls; test_typing.py runs it and has it checked."""
+"""What type checkers see of calls; the types task checks it, and test_typing.py runs it."""
 
 from __future__ import annotations
 
