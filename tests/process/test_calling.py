@@ -435,3 +435,15 @@ def test_whoever_monitors_knows_before_the_caller_does_not(obedient: Any) -> Non
     with pytest.raises(ProcessExited):
         server.call(crash)
     assert receive(0).monitor is watch
+
+
+def test_what_a_process_comes_to_that_was_killed_meanwhile_is_dropped() -> None:
+    class Suicidal(GenServer):
+        def handle_call(self, message: Any, from_: Any, state: Any) -> Any:
+            exit(self_ref(), "kill")
+            return "an answer", state
+
+    victim = Suicidal.start()
+    with pytest.raises(ProcessExited) as raised:
+        victim.call("anything")
+    assert raised.value.reason == "killed"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import random
 import threading
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ from tinybeam.process import (
     Exit,
     GenServer,
     NoProcess,
+    ProcessExited,
     StartFailed,
     bonds,
     call,
@@ -315,6 +315,7 @@ def test_one_that_is_just_ending_keeps_nobody_off(start: Start, dying: Any, gate
 def test_nobody_registers_who_has_ended(start: Start, unique: Any, gate: Any) -> None:
     person = start(Agent.start, dict)
     outcomes: list[Any] = []
+    told: list[Any] = []
 
     def register_late(_: Any) -> Any:
         gate.wait()
@@ -326,8 +327,10 @@ def test_nobody_registers_who_has_ended(start: Start, unique: Any, gate: Any) ->
             outcomes.append("registered")
 
     def ask() -> None:
-        with contextlib.suppress(NoProcess):
+        try:
             Agent.get(person, register_late)
+        except ProcessExited as error:
+            told.append(error.reason)
 
     thread = threading.Thread(target=ask)
     thread.start()
@@ -335,6 +338,7 @@ def test_nobody_registers_who_has_ended(start: Start, unique: Any, gate: Any) ->
     exit(person, "kill")
     gate.open()
     thread.join(PATIENCE_S)
+    assert told == ["killed"]
     assert [type(outcome) for outcome in outcomes] == [NoProcess]
     assert Registry.count(unique) == 0
 

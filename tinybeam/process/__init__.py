@@ -20,7 +20,7 @@ from tinybeam.process.children import Children
 from tinybeam.process.childspec import ChildSpec, child_spec
 from tinybeam.process.destinations import call, cast, send
 from tinybeam.process.dynamic_supervisor import DynamicSupervisor, Limits
-from tinybeam.process.ending import exit, when_ended
+from tinybeam.process.ending import dead_letters, exit, when_ended
 from tinybeam.process.errors import (
     AlreadyStarted,
     BadReturn,
@@ -129,6 +129,7 @@ __all__ = [
     "cancel_timer",
     "cast",
     "child_spec",
+    "dead_letters",
     "demonitor",
     "exit",
     "get_state",

@@ -30,7 +30,6 @@ class Bonds:
 
     __slots__ = (
         "callers",
-        "label",
         "links",
         "monitors",
         "names",
@@ -52,7 +51,6 @@ class Bonds:
         self.names: list[Any] = []
         self.on_end: list[Callable[[Any], None]] = []
         self.stopped: threading.Event | None = None
-        self.label: Any = None
         # Locked while its own code waits in `receive`.
         self.receiver: Any = None
 

@@ -16,7 +16,7 @@ import pykka
 from tinybeam.process import bonds, ending
 from tinybeam.process.answer import PENDING, From, LoopFrom
 from tinybeam.process.errors import CallTimeout, NoProcess
-from tinybeam.process.here import local
+from tinybeam.process.here import Here, local
 from tinybeam.process.messages import CALL, Entry
 
 # How many messages a caller handles for somebody else, to come to its own.
@@ -46,19 +46,26 @@ def call_elsewhere(ref: Any, message: Any, timeout: float | None) -> Any:
 def call_behind(ref: Any, process: Any, message: Any, timeout: float | None) -> Any:
     """The process is idle, its run lock is ours, and something waits: handles that first, as far as it is not much."""
     here = local.here
-    caller = here.process
     try:
         process._admit(CALL)
     except BaseException:
         process._leave()
         raise
     from_ = From()
-    from_.caller = caller
+    from_.caller = here.process
     bonds.expect(process, from_)
     process._box.append((CALL, message, from_))
+    _run_here(process, here)
+    if process._dead:
+        ending.refuse_rest(process)
+    return wait_for(ref, process, from_, timeout)
+
+
+def _run_here(process: Any, here: Here) -> None:
+    """Has an idle process, whose run lock is ours, handle what waits for it in this thread."""
+    caller, here.process = here.process, process
     if caller is not None:
         caller._calls = process
-    here.process = process
     here.depth += 1
     process._turn(_HELP_MAX)
     here.depth -= 1
@@ -66,14 +73,13 @@ def call_behind(ref: Any, process: Any, message: Any, timeout: float | None) -> 
     if caller is not None:
         caller._calls = None
     process._leave()
-    if process._dead:
-        ending.refuse_rest(process)
-    return wait_for(ref, process, from_, timeout)
 
 
 def call_ended(ref: Any, process: Any, from_: Any, answer: Any, timeout: float | None, elapsed: float) -> Any:
     """A call that was run here has returned, and is not simply answered: it is late, or has to wait, or crashed."""
-    if answer is not PENDING:
+    if answer is not PENDING and process._dead:
+        from_.refuse(ref, process._dead[0])  # it was killed meanwhile, and what it came to is dropped
+    elif answer is not PENDING:
         from_.set(answer)
     elif not from_.answered and not bonds.expect(process, from_):
         from_.refuse(ref, process._dead[0])
@@ -144,16 +150,7 @@ def post_or_run(process: Any, entry: Entry, *, here: bool) -> None:
     thread = local.here
     process._box.append(entry)
     if here and not process._elsewhere and thread.depth < DEPTH_MAX and process._lock.acquire(False):
-        outer, thread.process = thread.process, process
-        if outer is not None:
-            outer._calls = process
-        thread.depth += 1
-        process._turn(_HELP_MAX)
-        thread.depth -= 1
-        thread.process = outer
-        if outer is not None:
-            outer._calls = None
-        process._leave()
+        _run_here(process, thread)
     elif not process._queued:
         process._wake()
     if process._dead:

@@ -18,7 +18,7 @@ from tinybeam.process.reasons import KILL, KILLED, is_normal
 
 
 class DeadLetters:
-    """Counts the messages that were sent to processes which had ended."""
+    """`count` is how many messages were lost because their process had ended; it may miss some of the same moment."""
 
     def __init__(self) -> None:
         self.count = 0
