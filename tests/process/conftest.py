@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from tests.process.supervised import Start, receive_all
 from tinybeam.process import GenServer, ReceiveTimeout, bonds, exit, receive, registered, self_ref, unregister
 from tinybeam.process.crew import crew
+from tinybeam.process.supervisor import Supervisor
 
 # No test waits this long unless it fails.
 PATIENCE_S = 30
@@ -101,3 +103,22 @@ def threads() -> Iterator[Callable[..., threading.Thread]]:
     for thread in started:
         thread.join(PATIENCE_S)
     assert not any(thread.is_alive() for thread in started), "a thread of the test hangs"
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Starts a supervisor, and sees to it that nothing of it is left."""
+    self_ref()
+    before = set(bonds.processes)
+    supervisors = []
+
+    def start_link(children: Any, cls: Any = Supervisor, **options: Any) -> Any:
+        supervisors.append(cls.start_link(children, **options))
+        return supervisors[-1]
+
+    yield start_link
+    for supervisor in supervisors:
+        supervisor.stop(timeout=PATIENCE_S)
+    assert bonds.processes == before
+    while receive_all():
+        pass

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.process.supervised import PATIENCE_S, Gate, Start, children_of, crash, end_of, started, told
 from tinybeam.process import (
     GenServer,
     NoProcess,
@@ -26,27 +27,6 @@ from tinybeam.process import (
 from tinybeam.process.childspec import ChildSpec, child_spec
 from tinybeam.process.shutdown import abandoned
 from tinybeam.process.supervisor import Supervisor
-
-PATIENCE_S = 30
-
-Start = Callable[..., Any]
-
-
-class Gate:
-    """Where a callback waits until the test lets it go on."""
-
-    def __init__(self) -> None:
-        self._reached, self._opened = threading.Event(), threading.Event()
-
-    def wait(self) -> None:
-        self._reached.set()
-        assert self._opened.wait(PATIENCE_S)
-
-    def reached(self) -> None:
-        assert self._reached.wait(PATIENCE_S)
-
-    def open(self) -> None:
-        self._opened.set()
 
 
 class Worker(GenServer):
@@ -78,60 +58,8 @@ def worker(name: str, **fields: Any) -> ChildSpec:
     return child_spec((Worker, self_ref(), name), id=name, **fields)
 
 
-def told(count: int = 1) -> list[Any]:
-    """What the workers say, in order."""
-    return [receive(PATIENCE_S, want=lambda message: type(message) is tuple) for _ in range(count)]
-
-
-def started(*names: str) -> list[Any]:
-    return [("started", name) for name in names]
-
-
 def ended(*names: str) -> list[Any]:
     return [("ended", name, "shutdown") for name in names]
-
-
-def end_of(ref: Any) -> Any:
-    """Waits until a process has ended, and says why it did."""
-    watch = monitor(ref)
-    return receive(PATIENCE_S, want=lambda message: getattr(message, "monitor", None) is watch).reason
-
-
-def children_of(supervisor: Any) -> dict[Any, Any]:
-    return {info.id: info.child for info in Supervisor.which_children(supervisor)}
-
-
-def crash(ref: Any, reason: Any = None) -> None:
-    """Ends a child, and waits until it has."""
-    ref.cast(RuntimeError("crashed by the test") if reason is None else reason)
-    end_of(ref)
-
-
-@pytest.fixture
-def start() -> Iterator[Start]:
-    """Starts a supervisor, and sees to it that nothing of it is left."""
-    self_ref()
-    before = set(bonds.processes)
-    supervisors = []
-
-    def start_link(children: Any, cls: Any = Supervisor, **options: Any) -> Any:
-        supervisors.append(cls.start_link(children, **options))
-        return supervisors[-1]
-
-    yield start_link
-    for supervisor in supervisors:
-        supervisor.stop(timeout=PATIENCE_S)
-    assert bonds.processes == before
-    while receive_all():
-        pass
-
-
-def receive_all() -> bool:
-    try:
-        receive(0)
-    except TimeoutError:
-        return False
-    return True
 
 
 class Stuck(Worker):

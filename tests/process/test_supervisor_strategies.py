@@ -2,99 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from tinybeam.process import GenServer, Stop, bonds, exit, monitor, receive, self_ref
+from tests.process.supervised import (
+    Start,
+    Worker,
+    children_of,
+    crash,
+    end_of,
+    ended,
+    started,
+    told,
+    worker,
+)
+from tinybeam.process import bonds, exit, self_ref
 from tinybeam.process.childspec import ChildSpec, child_spec
 from tinybeam.process.supervisor import Supervisor
-
-PATIENCE_S = 30
-
-Start = Callable[..., Any]
-
-
-class Worker(GenServer):
-    """Tells the test when it starts and when it ends, and ends as it is told."""
-
-    trap_exit = True
-
-    def init(self, to: Any, name: str) -> Any:
-        to.send(("started", name))
-        return to, name
-
-    def handle_call(self, message: Any, from_: Any, state: Any) -> Any:
-        return state[1], state
-
-    def handle_cast(self, message: Any, state: Any) -> Any:
-        if isinstance(message, Exception):
-            raise message
-        return Stop(message)
-
-    def terminate(self, reason: Any, state: Any) -> None:
-        state[0].send(("ended", state[1]))
-
-
-def worker(name: str, **fields: Any) -> ChildSpec:
-    return child_spec((Worker, self_ref(), name), id=name, **fields)
-
-
-def told(count: int = 1) -> list[Any]:
-    """What the workers say, in order."""
-    return [receive(PATIENCE_S, want=lambda message: type(message) is tuple) for _ in range(count)]
-
-
-def started(*names: str) -> list[Any]:
-    return [("started", name) for name in names]
-
-
-def ended(*names: str) -> list[Any]:
-    return [("ended", name) for name in names]
-
-
-def end_of(ref: Any) -> Any:
-    """Waits until a process has ended, and says why it did."""
-    watch = monitor(ref)
-    return receive(PATIENCE_S, want=lambda message: getattr(message, "monitor", None) is watch).reason
-
-
-def children_of(supervisor: Any) -> dict[Any, Any]:
-    return {info.id: info.child for info in Supervisor.which_children(supervisor)}
-
-
-def crash(ref: Any, reason: Any = None) -> None:
-    """Ends a child, and waits until it has."""
-    ref.cast(RuntimeError("crashed by the test") if reason is None else reason)
-    end_of(ref)
-
-
-@pytest.fixture
-def start() -> Iterator[Start]:
-    """Starts a supervisor, and sees to it that nothing of it is left."""
-    self_ref()
-    before = set(bonds.processes)
-    supervisors = []
-
-    def start_link(children: Any, cls: Any = Supervisor, **options: Any) -> Any:
-        supervisors.append(cls.start_link(children, **options))
-        return supervisors[-1]
-
-    yield start_link
-    for supervisor in supervisors:
-        supervisor.stop(timeout=PATIENCE_S)
-    assert bonds.processes == before
-    while receive_all():
-        pass
-
-
-def receive_all() -> bool:
-    try:
-        receive(0)
-    except TimeoutError:
-        return False
-    return True
 
 
 def settle(supervisor: Any) -> None:
