@@ -150,11 +150,13 @@ def lint(arguments: list[str]) -> None:
         sys.exit(1)
 
 
-def types(arguments: list[str]) -> NoReturn:
-    """check the types with mypy --strict: [mypy's arguments]"""
+def types(arguments: list[str]) -> None:
+    """check the types with mypy --strict, and what users see of them with pyright: [mypy's arguments]"""
     enter_venv("dev")
     os.chdir(ROOT)
-    execute("mypy", *arguments)
+    failures = call("mypy", *arguments) + call("pyright", "--pythonpath", sys.executable)
+    if failures:
+        sys.exit(1)
 
 
 def bench(arguments: list[str]) -> NoReturn:

@@ -86,33 +86,33 @@ class GenServer(Process):
         monitor = starting.begin(process, args, kwargs, watcher=current(), name=name)
         return process._actor_ref, monitor
 
-    # The callbacks.
+    # The callbacks. Their arguments have no names here, so that a class may give them its own.
 
     def init(self, *args: Any, **_kwargs: Any) -> Any:
         """Returns the first state, Ok, Stop(reason) or Ignore(). Unless overridden: its one argument."""
         return args[0] if args else None
 
-    def handle_call(self, message: Any, from_: Any, state: Any) -> Any:  # noqa: ARG002
+    def handle_call(self, message: Any, from_: Any, state: Any, /) -> Any:  # noqa: ARG002
         """Returns `(answer, state)`, Reply, NoReply or Stop."""
         raise NotImplementedError(f"{type(self).__name__} has no handle_call, and was called with {message!r}")
 
-    def handle_cast(self, message: Any, state: Any) -> Any:  # noqa: ARG002
+    def handle_cast(self, message: Any, state: Any, /) -> Any:  # noqa: ARG002
         """Returns the state, NoReply or Stop."""
         raise NotImplementedError(f"{type(self).__name__} has no handle_cast, and was cast {message!r}")
 
-    def handle_info(self, message: Any, state: Any) -> Any:
+    def handle_info(self, message: Any, state: Any, /) -> Any:
         """Returns the state, NoReply or Stop. Every message that is neither call nor cast comes here."""
         logger.warning("%s was sent %r, and has no handle_info", self, message)
         return state
 
-    def handle_continue(self, then: Any, state: Any) -> Any:  # noqa: ARG002
+    def handle_continue(self, then: Any, state: Any, /) -> Any:  # noqa: ARG002
         """Returns the state, NoReply or Stop. What `then=` said comes here, before any message."""
         raise NotImplementedError(f"{type(self).__name__} has no handle_continue, and was to go on with {then!r}")
 
-    def terminate(self, reason: Any, state: Any) -> None:
+    def terminate(self, reason: Any, state: Any, /) -> None:
         """Cleans up. Not called on a kill, nor on an exit signal unless `trap_exit` is set."""
 
-    def code_change(self, old_version: Any, state: Any) -> Any:  # noqa: ARG002
+    def code_change(self, old_version: Any, state: Any, /) -> Any:  # noqa: ARG002
         """Returns the state for the new version of the code."""
         return state
 
