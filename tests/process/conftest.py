@@ -10,6 +10,7 @@ import pytest
 
 from tests.process.supervised import Start, receive_all
 from tinybeam.process import GenServer, ReceiveTimeout, bonds, exit, receive, registered, self_ref, unregister
+from tinybeam.process.blocking import blockers
 from tinybeam.process.crew import crew
 from tinybeam.process.supervisor import Supervisor
 
@@ -26,7 +27,8 @@ def busy_threads() -> int:
     """How many threads of the crew are inside a process, or about to be."""
     with crew._lock:
         driver = crew._driver
-        return crew._threads - len(crew._spare) - (1 if driver is not None and driver.resting else 0)
+        idle = len(crew._spare) + (1 if driver is not None and driver.resting else 0)
+        return crew._threads - idle + blockers.pool.busy
 
 
 @pytest.fixture(autouse=True)

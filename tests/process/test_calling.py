@@ -18,12 +18,14 @@ from tinybeam.process import (
     NoProcess,
     NoReply,
     ProcessExited,
+    calling,
     exit,
     monitor,
     receive,
     reply,
     self_ref,
 )
+from tinybeam.process.messages import CAST
 
 PATIENCE_S = 30
 
@@ -447,3 +449,29 @@ def test_what_a_process_comes_to_that_was_killed_meanwhile_is_dropped() -> None:
     with pytest.raises(ProcessExited) as raised:
         victim.call("anything")
     assert raised.value.reason == "killed"
+
+
+def test_no_timeout_may_be_said_as_an_endless_one(obedient: Any, gate: Any, threads: Any, me: Any) -> None:
+    server = obedient.start()
+    threads(lambda: server.call(lambda _self, _from, state: (gate.wait(), state)))
+    gate.reached()
+    threads(lambda: me.send(server.call("x", float("inf"))))
+    gate.open()
+    assert receive(float("inf")) == "x"
+
+
+def test_a_call_that_came_too_late_because_of_what_was_before_it_raises_and_the_next_ones_are_run_elsewhere(
+    obedient: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s = [0.0]
+    monkeypatch.setattr(calling, "monotonic", lambda: now_s[0])
+    server = obedient.start()
+
+    def take_long(_self: Any, state: Any) -> Any:
+        now_s[0] += 6.0
+        return state
+
+    server._process._box.append((CAST, take_long, None))  # as a cast, before anybody has run it
+    with pytest.raises(CallTimeout, match=r"answered after 6 s, and 5 s were allowed"):
+        server.call("x")
+    assert server.call(lambda _self, _from, state: (threading.current_thread(), state)) is not threading.main_thread()

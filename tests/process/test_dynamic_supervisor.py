@@ -26,8 +26,8 @@ from tinybeam.process import (
 from tinybeam.process.child_errors import BadSpec, ChildNotFound, TooManyChildren
 from tinybeam.process.childspec import ChildSpec, child_spec
 from tinybeam.process.dynamic_supervisor import DynamicSupervisor, Limits
-from tinybeam.process.shutdown import abandoned
 from tinybeam.process.supervisor import Supervisor
+from tinybeam.process.tally import abandoned
 
 
 def worker(name: str, **fields: Any) -> ChildSpec:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import os
 import subprocess
@@ -26,6 +27,7 @@ from tinybeam.process import (
     receive,
     send_after,
 )
+from tinybeam.process.messages import CAST
 
 PATIENCE_S = 30
 
@@ -95,11 +97,65 @@ def test_an_exception_in_a_call_is_the_callers_processexited(
 ) -> None:
     bystander, error = obedient.start(), kind("x")
     server = Fragile.start(where, error)
-    with pytest.raises(ProcessExited) as raised:
-        server.call("", timeout)
-    assert raised.value.reason is error
+    if kind is KeyboardInterrupt and timeout > 1:  # Ctrl+C met the code in the main thread, for which it was meant
+        with pytest.raises(KeyboardInterrupt):
+            server.call("", timeout)
+    else:
+        with pytest.raises(ProcessExited) as raised:
+            server.call("", timeout)
+        assert raised.value.reason is error
     assert not server.is_alive()
     still_well(bystander)
+
+
+def test_ctrl_c_goes_through_all_processes_that_are_inside_one_another_to_the_main_thread(obedient: Any) -> None:
+    error = KeyboardInterrupt("x")
+    inner = Fragile.start("handle_call", error)
+    outer = obedient.start()
+    with pytest.raises(KeyboardInterrupt):
+        outer.call(lambda _self, _from, _state: inner.call(""))
+    assert not outer.is_alive()
+    assert not inner.is_alive()
+
+
+def test_ctrl_c_in_what_was_sent_before_a_call_goes_to_the_main_thread(obedient: Any) -> None:
+    server = obedient.start()
+
+    def interrupt(_self: Any, _state: Any) -> Any:
+        raise KeyboardInterrupt
+
+    server._process._box.append((CAST, interrupt, None))  # as a cast, before anybody has run it
+    with pytest.raises(KeyboardInterrupt):
+        server.call("")
+    assert not server.is_alive()
+
+
+def test_a_keyboard_interrupt_in_another_thread_is_an_exception_like_others(obedient: Any, threads: Any) -> None:
+    server, raised = Fragile.start("handle_call", KeyboardInterrupt("x")), []
+
+    def call() -> None:
+        try:
+            server.call("")
+        except BaseException as error:  # noqa: BLE001
+            raised.append(type(error))
+
+    threads(call).join(PATIENCE_S)
+    assert raised == [ProcessExited]
+
+
+def test_a_class_with_an_equality_of_its_own_and_no_hash_starts() -> None:
+    @dataclasses.dataclass
+    class Same(GenServer):
+        number: int = 0
+
+        def init(self) -> int:
+            return self.number
+
+    one, other = Same.start(), Same.start()
+    watch = monitor(one)
+    one.stop()
+    assert receive(PATIENCE_S).monitor is watch
+    assert other.is_alive()
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind is not KeyboardInterrupt])

@@ -66,7 +66,7 @@ def test_one_more_than_may_wait_is_refused(held: Any, gate: Any, maximum: int) -
     assert _settled(server) == list(range(maximum))
 
 
-@pytest.mark.parametrize("maximum", [1, 2, 5, 40])
+@pytest.mark.parametrize("maximum", [0, 1, 2, 5, 40])
 def test_the_oldest_goes(held: Any, gate: Any, maximum: int) -> None:
     server = held(maximum, "drop_oldest")
     for number in range(100):
@@ -122,8 +122,17 @@ def test_with_no_room_at_all_an_idle_process_takes_calls(gate: Any) -> None:
 
     server = None_.start(gate)
     assert server.call("") == []
+    assert server.call("", 0.9) == []  # handled in another thread
     with pytest.raises(MailboxFull):
         server.cast("x")
+
+
+def test_with_no_room_at_all_a_busy_process_refuses_calls(held: Any, gate: Any) -> None:
+    server = held(0, "refuse")
+    for timeout in (5.0, 0.9):
+        with pytest.raises(MailboxFull):
+            server.call("", timeout)
+    gate.open()
 
 
 def test_the_bound_does_not_keep_a_process_from_being_ended(held: Any, gate: Any) -> None:

@@ -65,7 +65,9 @@ def test_when_all_threads_are_busy_the_next_function_waits(
         for _ in range(3):
             pool.run(done.here)
     assert done.threads == []
-    assert [record.getMessage() for record in caplog.records] == ["2 tasks run, as many as may; the others wait"]
+    assert [record.getMessage() for record in caplog.records] == [
+        "2 threads of tinybeam-task run, as many as may; others wait"
+    ]
     gate.open()
     done.wait(3)
     assert len(set(done.threads)) <= 2

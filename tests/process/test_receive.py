@@ -156,6 +156,25 @@ def test_a_thread_that_ends_is_down(me: Any, threads: Any) -> None:
     assert receive(PATIENCE_S) == Down(watch, guest, "normal")
 
 
+def test_a_thread_that_ends_is_down_though_what_it_raised_is_kept(me: Any, threads: Any) -> None:
+    kept: list[BaseException] = []
+
+    def run() -> None:
+        me.send(self_ref())
+        try:
+            receive(0, want=lambda _message: False)
+        except TimeoutError as error:
+            kept.append(error)  # and with it the frames, which refer to what is the thread's
+        receive(PATIENCE_S)
+
+    threads(run)
+    guest = receive(PATIENCE_S)
+    watch = monitor(guest)
+    guest.send("go")
+    assert receive(PATIENCE_S) == Down(watch, guest, "normal")
+    assert len(kept) == 1
+
+
 # a process
 
 

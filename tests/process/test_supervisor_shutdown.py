@@ -25,8 +25,8 @@ from tinybeam.process import (
     whereis,
 )
 from tinybeam.process.childspec import ChildSpec, child_spec
-from tinybeam.process.shutdown import abandoned
 from tinybeam.process.supervisor import Supervisor
+from tinybeam.process.tally import abandoned
 
 
 class Worker(GenServer):

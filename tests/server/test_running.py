@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tinybeam import Request
+from tinybeam.process import GenServer
 from tinybeam.server import RunningServer
 
 if TYPE_CHECKING:
@@ -49,6 +50,14 @@ def test_stats_count_and_stay_readable_after_the_stop(
     assert (running.stats()["requests"], running.stats()["connections_open"]) == (3, 1)
     running.stop()
     assert running.stats()["requests"] == 3
+
+
+def test_stats_tell_of_processes_as_well(serving: Serving, make_app: MakeApp) -> None:
+    running = serving(make_app())
+    before = running.stats()["processes"]
+    one = GenServer.start()
+    assert running.stats()["processes"] == before + 1
+    one.stop()
 
 
 def test_stats_may_be_read_while_it_stops(serving: Serving, make_app: MakeApp) -> None:

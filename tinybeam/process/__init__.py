@@ -20,7 +20,7 @@ from tinybeam.process.children import Children
 from tinybeam.process.childspec import ChildSpec, child_spec
 from tinybeam.process.destinations import call, cast, send
 from tinybeam.process.dynamic_supervisor import DynamicSupervisor, Limits
-from tinybeam.process.ending import dead_letters, exit, when_ended
+from tinybeam.process.ending import exit, when_ended
 from tinybeam.process.errors import (
     AlreadyStarted,
     BadReturn,
@@ -34,6 +34,7 @@ from tinybeam.process.errors import (
     StartIgnored,
     UpgradeFailed,
 )
+from tinybeam.process.gauges import process_stats
 from tinybeam.process.genserver import GenServer
 from tinybeam.process.guest import is_guest
 from tinybeam.process.here import Here, this_thread
@@ -61,6 +62,7 @@ from tinybeam.process.registry import Registry, Via
 from tinybeam.process.results import Ignore, NoReply, Ok, Reply, Stop, reply
 from tinybeam.process.roster import ChildCounts, ChildInfo
 from tinybeam.process.supervisor import Supervisor
+from tinybeam.process.tally import dead_letters
 from tinybeam.process.task import Task
 from tinybeam.process.task_process import TaskReply
 from tinybeam.process.task_supervisor import TaskSupervisor
@@ -137,6 +139,7 @@ __all__ = [
     "link",
     "monitor",
     "process_flag",
+    "process_stats",
     "ready",
     "receive",
     "register",

@@ -77,7 +77,7 @@ class From:
         self._waiter = waiter
         # Who answered before it could see the waiter has stored the answer before we look.
         if self._value is _UNSET:
-            waiter.acquire(True, -1 if timeout is None else max(0.0, timeout))
+            waiter.acquire(True, lock_timeout(timeout))
         return self._value is not _UNSET
 
     def get(self) -> Any:
@@ -159,6 +159,15 @@ class StopFutureFrom(FutureFrom):
     def refuse(self, ref: Any, reason: object) -> None:
         """It ended before it came to this."""
         self.set(reason is not None)
+
+
+def lock_timeout(timeout: float | None) -> float:
+    """A timeout as a lock's acquire takes it: None, and what is beyond what the operating system counts, is no limit.
+
+    >>> lock_timeout(None), lock_timeout(float("inf")), lock_timeout(-3), lock_timeout(2.5)
+    (-1, -1, 0.0, 2.5)
+    """
+    return -1 if timeout is None or timeout > _thread.TIMEOUT_MAX else max(0.0, timeout)
 
 
 def exited(ref: Any, reason: object) -> ProcessExited:

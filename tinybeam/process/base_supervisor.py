@@ -20,13 +20,15 @@ from tinybeam.process.ending import exit
 from tinybeam.process.errors import CallTimeout, NoProcess, StartFailed, StartIgnored
 from tinybeam.process.genserver import GenServer
 from tinybeam.process.intensity import Intensity
-from tinybeam.process.messages import CAST, Exit
+from tinybeam.process.messages import INFO, Exit
 from tinybeam.process.reasons import KILL, KILLED, said
 from tinybeam.process.ref import ProcessRef
 from tinybeam.process.results import Ignore, NoReply
 from tinybeam.process.roster import Child
 from tinybeam.process.shutdown import end_children
 from tinybeam.process.supervisor_report import SupervisorReport, logger
+from tinybeam.process.tally import restarts
+from tinybeam.process.timers import cancel_timer, send_after
 
 
 class TryAgain(NamedTuple):
@@ -54,8 +56,14 @@ class BaseSupervisor(GenServer):
         self._intensity = Intensity(max_restarts, max_seconds, type(self).clock)
         self._report = SupervisorReport(self)
 
-    def _launch(self, spec: ChildSpec, args: tuple[Any, ...]) -> ProcessRef[Any] | None:
+    def _launch(self, child: Child, *extra: Any) -> ProcessRef[Any] | None:
         """Starts a child. None when it has nothing to do. Raises StartFailed, and nothing else."""
+        ref = self._started(child.spec, (*extra, *child.spec.args))
+        if child.backoff is not None:
+            child.backoff.on_start(type(self).clock())
+        return ref
+
+    def _started(self, spec: ChildSpec, args: tuple[Any, ...]) -> ProcessRef[Any] | None:
         self._starting_in = get_ident()
         try:
             ref = spec.starter(*args, **spec.kwargs)
@@ -96,9 +104,40 @@ class BaseSupervisor(GenServer):
             if not ended.as_told:
                 self._report.shutdown_error(ended.child.spec, ended.ref, ended.reason)
 
-    def _try_again_later(self, key: Any) -> None:
-        """After what waits by now, so that a child that cannot start keeps nobody from being heard."""
-        self._post((CAST, TryAgain(key), None))
+    def _may_restart(self, child: Child, *reason: object) -> bool:
+        """Reports an end, and counts the restart that comes. False when there have been too many."""
+        if child.backoff is None and not self._intensity.allows_another():
+            self._report_end(child, *reason)
+            self._report.gave_up(child.spec, self._intensity)
+            return False
+        restarts.add()
+        self._report_end(child, *reason)
+        return True
+
+    def _report_end(self, child: Child, *reason: object) -> None:
+        if reason:
+            self._report.child_terminated(child.spec, child.ref, reason[0], self._intensity)
+
+    def _try_again_later(self, child: Child, key: Any) -> None:
+        """After a pause, or what waits by now, so that a child that cannot start keeps nobody from being heard."""
+        if child.backoff is None:
+            self._post((INFO, TryAgain(key), None))
+        else:
+            self._pause(child, key)
+
+    def _pause(self, child: Child, key: Any) -> int:
+        """Lets a child rest before it is started again. For so many milliseconds."""
+        backoff: Any = child.backoff
+        pause_ms: int = backoff.next_ms(type(self).clock())
+        backoff.timer = send_after(self._actor_ref, TryAgain(key), pause_ms)
+        return pause_ms
+
+    @staticmethod
+    def _end_pause(child: Child) -> None:
+        """Nobody waits any more for a child to be started again."""
+        if child.backoff is not None and child.backoff.timer is not None:
+            cancel_timer(child.backoff.timer)
+            child.backoff.timer = None
 
     # The callbacks. A message that is no supervisor's does not crash it: it answers for others.
 
@@ -113,16 +152,16 @@ class BaseSupervisor(GenServer):
         return NoReply(state)
 
     def handle_cast(self, message: Any, state: Any) -> Any:
-        """A child could not be started again, and it is tried once more."""
-        if type(message) is TryAgain:
-            return self._try_again(message.key)
+        """No supervisor has any."""
         logger.warning("%s is a supervisor, and was cast %s", self, said(message))
         return state
 
     def handle_info(self, message: Any, state: Any) -> Any:
-        """The ends of children; anything else is nobody's business here."""
+        """The ends of children, and that it is time to start one again; anything else is nobody's business here."""
         if type(message) is Exit:
             return self._child_ended(message.process, message.reason)
+        if type(message) is TryAgain:
+            return self._try_again(message.key)
         return super().handle_info(message, state)
 
     def _child_ended(self, ref: Any, reason: object) -> Any:

@@ -8,8 +8,9 @@ Never: waits for the process whose code this is.
 from __future__ import annotations
 
 import sys
+import threading
 from time import monotonic
-from typing import Any
+from typing import Any, Final
 
 import pykka
 
@@ -21,6 +22,9 @@ from tinybeam.process.messages import CALL, Entry
 
 # How many messages a caller handles for somebody else, to come to its own.
 _HELP_MAX = 1000
+# A call that took longer was not worth the haste; so many after it are run elsewhere, where their timeouts count.
+SLOW_S: Final = 0.1
+ELSEWHERE_AFTER_SLOW: Final = 32
 # So many processes inside one another in one thread; Python's stack allows some hundred.
 DEPTH_MAX = 64
 
@@ -55,10 +59,14 @@ def call_behind(ref: Any, process: Any, message: Any, timeout: float | None) -> 
     from_.caller = here.process
     bonds.expect(process, from_)
     process._box.append((CALL, message, from_))
+    started = monotonic()
     _run_here(process, here)
+    elapsed = monotonic() - started
     if process._dead:
         ending.refuse_rest(process)
-    return wait_for(ref, process, from_, timeout)
+    if elapsed > SLOW_S:
+        process._elsewhere = ELSEWHERE_AFTER_SLOW
+    return _late_or_waited_for(ref, process, from_, timeout, elapsed)
 
 
 def _run_here(process: Any, here: Here) -> None:
@@ -83,9 +91,24 @@ def call_ended(ref: Any, process: Any, from_: Any, answer: Any, timeout: float |
         from_.set(answer)
     elif not from_.answered and not bonds.expect(process, from_):
         from_.refuse(ref, process._dead[0])
-    if timeout is not None and elapsed > timeout and not from_.failed:
+    return _late_or_waited_for(ref, process, from_, timeout, elapsed)
+
+
+def _late_or_waited_for(ref: Any, process: Any, from_: Any, timeout: float | None, elapsed: float) -> Any:
+    """The answer of a process that was run here; it may still have to come."""
+    if from_.failed:
+        _pass_on_interrupt(process)
+    elif timeout is not None and elapsed > timeout:
+        bonds.settle(process, from_)
         raise CallTimeout(f"{ref} answered after {elapsed:.3g} s, and {timeout:g} s were allowed")
     return wait_for(ref, process, from_, None if timeout is None else timeout - elapsed)
+
+
+def _pass_on_interrupt(process: Any) -> None:
+    """Ctrl+C ends the process whose code it met, and then it goes to the main thread, for which it is meant."""
+    reason = process._dead[0] if process._dead else None
+    if isinstance(reason, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
+        raise reason
 
 
 def crashed_deep(process: Any, error: BaseException, message: Any, from_: Any) -> None:

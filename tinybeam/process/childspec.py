@@ -21,7 +21,7 @@ Shutdown = int | Literal["infinity", "brutal_kill"]
 WORKER_SHUTDOWN_MS: Final = 5000
 
 # What a class may say about itself, as `use GenServer, restart: :transient` does.
-_CLASS_FIELDS: Final = ("restart", "shutdown", "significant")
+_CLASS_FIELDS: Final = ("restart", "shutdown", "significant", "backoff_ms")
 # What `child_spec` of a class takes for itself.
 _OWN_FIELDS: Final = frozenset(("id", *_CLASS_FIELDS))
 
@@ -50,6 +50,9 @@ milliseconds above 0, not -10
     type: ChildType = "worker"
     significant: bool = False
     """Whether its end may end the supervisor; see `auto_shutdown`."""
+    backoff_ms: tuple[int, int] | None = None
+    """The first and the longest pause before it is started again. They double while it keeps failing, and begin anew
+    once it has run for longer than the longest; such restarts do not count towards `max_restarts`. None: no pause."""
 
     def __post_init__(self) -> None:
         try:
@@ -74,6 +77,13 @@ milliseconds above 0, not -10
             self._refuse("significant", "be True or False")
         if self.significant and self.restart == "permanent":
             self._refuse("significant", 'not be set for a child whose restart is "permanent"')
+        match self.backoff_ms:
+            case None:
+                pass
+            case (int(first), int(longest)) if 0 < first <= longest and type(first) is type(longest) is int:
+                pass
+            case _:
+                self._refuse("backoff_ms", "be the first and the longest pause in milliseconds, as in (100, 10_000)")
 
     def _refuse(self, field: str, rule: str) -> None:
         value = getattr(self, field)

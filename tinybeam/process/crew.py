@@ -66,6 +66,11 @@ class Crew:
         self._watching = False
         self._busy = threading.Event()
 
+    @property
+    def threads(self) -> int:
+        """How many there are."""
+        return self._threads
+
     # What the queue calls.
 
     def take_up(self) -> None:

@@ -116,6 +116,8 @@ class DynamicSupervisor(BaseSupervisor):
 
     def terminate(self, reason: Any, state: Any) -> None:  # noqa: ARG002
         """Ends all children at once."""
+        for child in self._running.values():
+            self._end_pause(child)
         self._end_children(list(self._running.values()))
         self._running.clear()
 
@@ -139,24 +141,30 @@ class DynamicSupervisor(BaseSupervisor):
 
     def _restart(self, child: Child, *reason: object) -> Any:
         earlier, spec = child.ref, child.spec
-        allowed = self._intensity.allows_another()
-        if reason:
-            self._report.child_terminated(spec, earlier, reason[0], self._intensity)
-        if not allowed:
-            self._report.gave_up(spec, self._intensity)
+        if reason and child.backoff is not None:
+            child.restarting = True
+            pause_ms = self._pause(child, earlier)
+            self._report.child_terminated(spec, earlier, reason[0], f"it is started again in {pause_ms} ms")
+            return self._state
+        if not self._may_restart(child, *reason):
             del self._running[earlier]
             return Stop(SHUTDOWN)
         try:
-            ref = self._launch(spec, self._limits.extra_arguments + spec.args)
+            ref = self._launch(child, *self._limits.extra_arguments)
         except StartFailed as error:
             self._report.start_error(spec, error.reason)
             child.restarting = True
-            self._try_again_later(earlier)
+            self._try_again_later(child, earlier)
             return self._state
         del self._running[earlier]
-        if ref is not None:
-            self._running[ref] = Child(spec, ref)
+        self._runs_as(child, ref)
         return self._state
+
+    def _runs_as(self, child: Child, ref: ProcessRef[Any] | None) -> None:
+        child.restarting = False
+        child.ref = ref
+        if ref is not None:
+            self._running[ref] = child
 
     # Calls.
 
@@ -178,13 +186,14 @@ class DynamicSupervisor(BaseSupervisor):
             raise TooManyChildren(f"{self} has {len(self._running)} children, as many as max_children allows")
         if spec.significant:
             raise BadSpec(f"child {spec}: significant must not be set for a child of a DynamicSupervisor")
-        ref = self._launch(spec, self._limits.extra_arguments + spec.args)
-        if ref is not None:
-            self._running[ref] = Child(spec, ref)
+        child = Child(spec)
+        ref = self._launch(child, *self._limits.extra_arguments)
+        self._runs_as(child, ref)
         return ref
 
     def _end(self, ref: Any) -> None:
         child = self._running.pop(ref, None)
         if child is None:
             raise ChildNotFound(f"{self} has no child {ref}")
+        self._end_pause(child)
         self._end_children([child])

@@ -15,16 +15,7 @@ from tinybeam.process import bonds, names, report
 from tinybeam.process.here import local
 from tinybeam.process.messages import Down
 from tinybeam.process.reasons import KILL, KILLED, is_normal
-
-
-class DeadLetters:
-    """`count` is how many messages were lost because their process had ended; it may miss some of the same moment."""
-
-    def __init__(self) -> None:
-        self.count = 0
-
-
-dead_letters = DeadLetters()
+from tinybeam.process.tally import dead_letters
 
 
 class ExitSignal:
@@ -143,6 +134,6 @@ def refuse_rest(process: Any, reason: object = None) -> None:
             except IndexError:
                 break
             if reply_to is None:
-                dead_letters.count += 1
+                dead_letters.add()
             else:
                 reply_to.refuse(process._actor_ref, reason)

@@ -1,6 +1,6 @@
 """What becomes of processes in a child of fork: nothing runs them there.
 
-Owns:  a fresh crew, pool, ready queue, clock and lock for the child, whose threads are gone.
+Owns:  a fresh crew, pools, ready queue, clock and lock for the child, whose threads are gone.
 Knows: that the child has copies of all processes, and that what they were doing is being done in the parent.
 Never: does anything in the parent.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 
 from tinybeam.process import bonds
+from tinybeam.process.blocking import blockers
 from tinybeam.process.crew import crew
 from tinybeam.process.here import local
 from tinybeam.process.pool import pool
@@ -23,6 +24,7 @@ def forget_threads() -> None:
     local.here.runner = None
     crew.begin_anew()
     pool.begin_anew()
+    blockers.pool.begin_anew()
     timers.begin_anew()
     ready.begin_anew(crew)
 

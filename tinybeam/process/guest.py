@@ -49,7 +49,7 @@ def make_guest(at: here.Here) -> Any:
         return visitor
     process = Guest.__new__(Guest)
     bonds.processes.add(process)
-    at.guest = _Stay(process)
+    here.local.guest = _Stay(process)
     if at.runner is None:
         at.process = process
     return process

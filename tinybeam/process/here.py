@@ -25,15 +25,13 @@ class Lender(Protocol):
 class Here:
     """Of one thread, and changed by that thread only."""
 
-    __slots__ = ("depth", "guest", "process", "runner")
+    __slots__ = ("depth", "process", "runner")
 
     def __init__(self) -> None:
         # The process whose code runs now, innermost; None in a thread that is no process' and not a guest yet.
         self.process: Any = None
         # How many processes are inside one another; each costs frames, of which Python has not many.
         self.depth = 0
-        # Ends the guest with the thread.
-        self.guest: Any = None
         # Who lends this thread: it lets its ready queue go before the thread waits, and makes what runs here a visitor.
         self.runner: Lender | None = None
 
@@ -41,6 +39,8 @@ class Here:
 class _Local(threading.local):
     def __init__(self) -> None:
         self.here = Here()
+        # Ends the guest with the thread. Not in `here`, which a traceback that is kept may keep as well.
+        self.guest: Any = None
 
 
 class Guests:

@@ -19,10 +19,13 @@ def admit(process: Any, kind: int) -> bool:
     """Whether there is room for a message of this kind, or has been made. Raises MailboxFull."""
     if len(process._box) + len(process._batch) < process.mailbox_max:
         return True
-    if process.overflow == "drop_oldest" and process.mailbox_max > 0 and kind not in (CALL, ASK):
-        return _drop_oldest(process)
-    if process.overflow == "drop_newest" and kind not in (CALL, ASK):
+    if kind in (CALL, ASK):
+        if process.mailbox_max == 0 and not process._waiting() and not process._lock.locked():
+            return True  # it is idle, and takes this one without letting it wait
+    elif process.overflow == "drop_newest" or (process.overflow == "drop_oldest" and process.mailbox_max == 0):
         return False
+    elif process.overflow == "drop_oldest":
+        return _drop_oldest(process)
     raise MailboxFull(f"{process} has {process.mailbox_max} messages waiting, as many as may; see its mailbox_max")
 
 

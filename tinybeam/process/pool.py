@@ -39,7 +39,10 @@ class Hand:
 class Pool:
     """`run` is all that others call."""
 
-    def __init__(self, threads_max: int = THREADS_MAX, idle_s: float = IDLE_S) -> None:
+    def __init__(
+        self, threads_max: int = THREADS_MAX, idle_s: float = IDLE_S, thread_name: str = "tinybeam-task"
+    ) -> None:
+        self._name = thread_name
         self._threads_max = threads_max
         self._idle_s = idle_s
         self.begin_anew()
@@ -71,17 +74,17 @@ class Pool:
                 self._begin(work)
             else:
                 if not self._waiting:
-                    logger.warning("%d tasks run, as many as may; the others wait", self._threads)
+                    logger.warning("%d threads of %s run, as many as may; others wait", self._threads, self._name)
                 self._waiting.append(work)
 
     def _begin(self, work: Work) -> None:
         """Makes a thread. The lock is held."""
         try:
-            threading.Thread(target=self._live, args=(Hand(work),), name="tinybeam-task", daemon=True).start()
+            threading.Thread(target=self._live, args=(Hand(work),), name=self._name, daemon=True).start()
         except RuntimeError as error:
             if not self._threads:
                 raise
-            logger.warning("cannot start another thread: %s; tasks wait", error)
+            logger.warning("cannot start another thread of %s: %s; what it is for waits", self._name, error)
             self._waiting.append(work)
         else:
             self._threads += 1

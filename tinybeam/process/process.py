@@ -20,6 +20,7 @@ import pykka
 
 from tinybeam.process import bonds, ending, overflow, starting
 from tinybeam.process.answer import PENDING
+from tinybeam.process.blocking import blockers
 from tinybeam.process.childspec import ChildSpec, of_class
 from tinybeam.process.future import Future
 from tinybeam.process.here import current
@@ -78,12 +79,21 @@ class Process(pykka.Actor):
     """Exceptions that are answers: the caller gets them, and the process goes on. pykka's way is `(Exception,)`."""
     trap_exit: bool = False
     """Whether exits of linked processes come as messages (`Exit`) instead of ending this one."""
-    blocking: ClassVar[bool] = False
-    """Whether its callbacks may block; then they never run in a caller's thread."""
+    blocking: ClassVar[bool | None] = None
+    """Whether its callbacks block: then they run in threads of their own, never in a caller's. None: it is found out,
+    and those that hold up others are run in threads for as long as they do."""
 
+    _queue: ClassVar[Any] = ready  # where it waits for its turn
     _runs_itself: ClassVar[bool] = False  # in a thread of its own, where it may have ended when its start returns
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if cls.blocking is not None:
+            cls._queue = blockers if cls.blocking else ready
+
     def __new__(cls, *_args: Any, **_kwargs: Any) -> Self:
+        if cls.__hash__ is None:  # the class has an __eq__: to us each process is itself nevertheless
+            cls.__hash__ = object.__hash__
         self = object.__new__(cls)
         lock = self._lock = _thread.allocate_lock()
         lock.acquire()
@@ -130,8 +140,8 @@ class Process(pykka.Actor):
     def child_spec(cls, *args: Any, **options: Any) -> ChildSpec:
         """How a supervisor starts one of these with these arguments.
 
-        The options `id`, `restart`, `shutdown` and `significant` are the supervisor's (see ChildSpec), and may also be
-        attributes of the class; others go to `start_link`.
+        The options `id`, `restart`, `shutdown`, `significant` and `backoff_ms` are the supervisor's (see ChildSpec),
+        and all but the first may also be attributes of the class; others go to `start_link`.
         """
         return of_class(cls, args, options)
 
@@ -204,7 +214,7 @@ class Process(pykka.Actor):
             self._wake_receiver()
         elif self._queued != QUEUED:
             self._queued = QUEUED
-            ready.push(self)
+            self._queue.push(self)
 
     def _signal(self, signal: Any) -> None:
         """Has `signal(process)` called before any message that waits. Any thread."""

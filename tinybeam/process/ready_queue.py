@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 from tinybeam.process.here import Here, local
@@ -49,11 +50,13 @@ class Runner(Protocol):
 class ReadyQueue:
     """There is one, `ready`; its driver sets `asleep` before it looks at `processes` for the last time and sleeps."""
 
-    __slots__ = ("_drivers", "_lock", "asleep", "driver", "processes", "turns")
+    __slots__ = ("_drivers", "_lock", "asleep", "driver", "on_hold_up", "processes", "turns")
 
     def __init__(self) -> None:
         # How many turns have begun: who watches a driver sees by it whether it gets on.
         self.turns = 0
+        # Told the process that its driver was inside of when another thread had to go on.
+        self.on_hold_up: Callable[[Any], None] = _pass_over
         self._empty()
 
     def begin_anew(self, driver: Driver) -> None:
@@ -106,8 +109,15 @@ class ReadyQueue:
                 return
             self.turns += 1
             run_turn(process, here)
+            if runner.taken:
+                self.on_hold_up(process)
+                return
             if until_s is not None and time.monotonic() >= until_s:
                 return
+
+
+def _pass_over(_process: Any) -> None:
+    """Nobody wants to know."""
 
 
 def run_turn(process: Any, here: Here) -> None:

@@ -13,6 +13,7 @@ from time import monotonic
 from typing import Any, NamedTuple
 
 from tinybeam.process import bonds
+from tinybeam.process.answer import lock_timeout
 from tinybeam.process.ending import ExitSignal
 from tinybeam.process.errors import Ended, ReceiveTimeout
 from tinybeam.process.here import current, local
@@ -99,7 +100,7 @@ def _wait(process: Any, seen: int, timeout: float | None) -> bool:
         runner = local.here.runner
         if runner is not None:
             runner.let_go()
-        return receiver.acquire(True, -1 if timeout is None else timeout) or len(process._waiting()) > seen
+        return receiver.acquire(True, lock_timeout(timeout)) or len(process._waiting()) > seen
     finally:
         with bonds.lock:
             if process._bonds is not None:

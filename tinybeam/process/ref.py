@@ -24,6 +24,7 @@ from tinybeam.process.here import local
 from tinybeam.process.inbox import Inbox
 from tinybeam.process.messages import ASK, CAST, INFO, STOP, Request
 from tinybeam.process.reasons import NORMAL
+from tinybeam.process.tally import dead_letters
 
 P_co = TypeVar("P_co", bound=Any, covariant=True)
 R = TypeVar("R")
@@ -31,9 +32,6 @@ R = TypeVar("R")
 CALL_TIMEOUT_S: Final = 5.0
 # A call with a shorter timeout is not run in the caller's thread, where nothing could end it in time.
 _PATIENT_S: Final = 1.0
-# A call that took longer was not worth the haste; so many after it are run elsewhere, where their timeouts count.
-_SLOW_S: Final = 0.1
-_ELSEWHERE_AFTER_SLOW: Final = 32
 
 
 def _is_patient(timeout: float | None) -> bool:
@@ -62,8 +60,9 @@ class ProcessRef(pykka.ActorRef[Any], Generic[P_co]):
         """Sends a message and returns the answer (gen_server:call/3); `timeout` is in seconds, None: no limit.
 
         Raises CallTimeout, MailboxFull, and ProcessExited when the process ends before it answers, NoProcess when it
-        had ended before. An idle process handles the message in this thread, so the call may take longer than its
-        timeout; it raises CallTimeout then as well. With a timeout below 1 s it never does.
+        had ended before. An idle process handles the message, and what was sent to it before, in this thread, so the
+        call may take longer than its timeout; it raises CallTimeout then as well. With a timeout below 1 s it never
+        does.
         """
         process = self._process
         here = local.here
@@ -107,8 +106,8 @@ class ProcessRef(pykka.ActorRef[Any], Generic[P_co]):
             process._lock.release()
             if process._box or process._batch or process._signals or process._queued:
                 process._look_again()
-        if elapsed > _SLOW_S:
-            process._elsewhere = _ELSEWHERE_AFTER_SLOW
+        if elapsed > calling.SLOW_S:
+            process._elsewhere = calling.ELSEWHERE_AFTER_SLOW
         if answer is PENDING or (timeout is not None and elapsed > timeout) or process._dead:
             return calling.call_ended(self, process, from_, answer, timeout, elapsed)
         return answer
@@ -121,7 +120,7 @@ class ProcessRef(pykka.ActorRef[Any], Generic[P_co]):
         """Sends a message for handle_cast, and does not wait. Silent when the process has ended, as in OTP."""
         process = self._process
         if process is None:
-            ending.dead_letters.count += 1
+            dead_letters.add()
         elif len(process._box) + len(process._batch) < process.mailbox_max or process._admit(CAST):
             process._box.append((CAST, message, None))
             if not process._queued:
@@ -133,7 +132,7 @@ class ProcessRef(pykka.ActorRef[Any], Generic[P_co]):
         """Sends a message for handle_info. Silent when the process has ended, as in OTP."""
         process = self._process
         if process is None:
-            ending.dead_letters.count += 1
+            dead_letters.add()
         elif len(process._box) + len(process._batch) < process.mailbox_max or process._admit(INFO):
             process._box.append((INFO, message, None))
             if not process._queued:

@@ -12,6 +12,7 @@ import logging
 from typing import Any
 
 from tinybeam.process.reasons import said
+from tinybeam.process.tally import crashes
 
 logger = logging.getLogger("tinybeam.process")
 
@@ -20,6 +21,7 @@ _MESSAGE_CHARS_MAX = 500
 
 def crash(process: Any, error: BaseException, message: Any) -> None:
     """A callback has raised: who it was, what it was told, and where it went wrong."""
+    crashes.add()
     with contextlib.suppress(BaseException):
         told = said(message)
         if len(told) > _MESSAGE_CHARS_MAX:

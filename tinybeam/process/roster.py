@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator
 from typing import Any, Literal, NamedTuple
 
+from tinybeam.process.backoff import Backoff
 from tinybeam.process.childspec import ChildSpec, ChildType
 from tinybeam.process.ref import ProcessRef
 
@@ -35,10 +36,11 @@ class ChildCounts(NamedTuple):
 class Child:
     """One child, through all its restarts."""
 
-    __slots__ = ("ref", "restarting", "spec")
+    __slots__ = ("backoff", "ref", "restarting", "spec")
 
     def __init__(self, spec: ChildSpec, ref: Any = None) -> None:
         self.spec = spec
+        self.backoff = None if spec.backoff_ms is None else Backoff(*spec.backoff_ms)
         self.ref = ref
         self.restarting = False
 

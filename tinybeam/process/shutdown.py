@@ -21,19 +21,10 @@ from tinybeam.process.messages import INFO, Down, Exit, Monitor
 from tinybeam.process.ready_queue import run_turn
 from tinybeam.process.reasons import KILL, KILLED, NOPROC, SHUTDOWN, is_orderly
 from tinybeam.process.roster import Child
+from tinybeam.process.tally import abandoned
 
 # A child that may take for ever is run in its supervisor's thread; a deep tree would use up the stack.
 _DEPTH_MAX: Final = 16
-
-
-class Abandoned:
-    """Counts the threads that were inside a child when it was killed: Python cannot stop them."""
-
-    def __init__(self) -> None:
-        self.count = 0
-
-
-abandoned = Abandoned()
 
 
 class Ended(NamedTuple):
@@ -137,7 +128,7 @@ def _tell(supervisor: Any, ref: Any, child: Child, *, alone: bool) -> None:
 def _kill(ref: Any) -> None:
     process = ref._process
     if process is not None and process._lock.locked() and not process._held:
-        abandoned.count += 1
+        abandoned.add()
     exit(ref, KILL)
 
 

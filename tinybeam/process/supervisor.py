@@ -134,7 +134,7 @@ class Supervisor(BaseSupervisor):
         """Starts children in their order. The one that failed, and why; those before it run."""
         for child in children:
             try:
-                ref = self._launch(child.spec, child.spec.args)
+                ref = self._launch(child)
             except StartFailed as error:
                 return child, error
             if ref is None and child.spec.restart == "temporary":
@@ -146,6 +146,7 @@ class Supervisor(BaseSupervisor):
     def _end_all(self, children: list[Child]) -> None:
         """Ends children one by one, the last first; of the temporary ones nothing stays."""
         for child in reversed(children):
+            self._end_pause(child)
             if child.ref is not None:
                 self._end_children([child])
             self._roster.ended(child)
@@ -176,29 +177,39 @@ class Supervisor(BaseSupervisor):
 
     def _restart(self, child: Child, *reason: object) -> Any:
         """Starts again a child, and with it whom the strategy says."""
-        allowed = self._intensity.allows_another()
-        if reason:
-            self._report.child_terminated(child.spec, child.ref, reason[0], self._intensity)
-        if not allowed:
-            self._report.gave_up(child.spec, self._intensity)
+        if reason and child.backoff is not None:
+            return self._postpone(child, reason[0])
+        if not self._may_restart(child, *reason):
             self._roster.ended(child)
             return Stop(SHUTDOWN)
         # It needs no end any more.
         self._roster.ended(child)
-        strategy = self._children.strategy
-        if strategy == "one_for_one":
-            children = [child]
-        else:
-            children = list(self._roster) if strategy == "one_for_all" else self._roster.from_on(child)
-            self._end_all(children)
-            children = [one for one in children if self._roster.find(one.spec.id) is one]
-        failure = self._start_all(children)
+        failure = self._start_all(self._ended_with(child))
         if failure is not None:
             failed, error = failure
             self._report.start_error(failed.spec, error.reason)
             self._roster.ended(failed, restarting=True)
-            self._try_again_later(failed.spec.id)
+            self._try_again_later(failed, failed.spec.id)
         return self._state
+
+    def _postpone(self, child: Child, reason: object) -> Any:
+        """A child that is given a pause has ended: those that the strategy starts with it end at once."""
+        ref = child.ref
+        self._roster.ended(child)
+        self._ended_with(child)
+        child.restarting = True
+        pause_ms = self._pause(child, child.spec.id)
+        self._report.child_terminated(child.spec, ref, reason, f"it is started again in {pause_ms} ms")
+        return self._state
+
+    def _ended_with(self, child: Child) -> list[Child]:
+        """Ends whom the strategy says. All that are to be started then, in their order, the child itself among them."""
+        strategy = self._children.strategy
+        if strategy == "one_for_one":
+            return [child]
+        children = list(self._roster) if strategy == "one_for_all" else self._roster.from_on(child)
+        self._end_all(children)
+        return [one for one in children if self._roster.find(one.spec.id) is one]
 
     # Calls.
 
@@ -218,7 +229,7 @@ class Supervisor(BaseSupervisor):
                 self._end_all([child])
             case "restart_child":
                 self._check_idle(child)
-                self._roster.runs_as(child, self._launch(child.spec, child.spec.args))
+                self._roster.runs_as(child, self._launch(child))
                 return child.ref
             case "delete_child":
                 self._check_idle(child)
@@ -234,10 +245,11 @@ class Supervisor(BaseSupervisor):
             raise AlreadyStarted(f"{self} has a child {spec}, which runs as {child.ref}", child.ref)
         if child is not None:
             raise ChildPresent(f"{self} has a child {spec}, which does not run; restart_child or delete_child it")
-        ref = self._launch(spec, spec.args)
-        if ref is not None or spec.restart != "temporary":
-            self._roster.add(Child(spec, ref))
-        return ref
+        child = Child(spec)
+        child.ref = self._launch(child)
+        if child.ref is not None or spec.restart != "temporary":
+            self._roster.add(child)
+        return child.ref
 
     def _known(self, key: Any, *, by_ref: bool = False) -> Child:
         child = self._roster.of(key) if by_ref and isinstance(key, ProcessRef) else self._roster.find(key)

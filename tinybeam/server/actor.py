@@ -18,6 +18,7 @@ from pykka import Future, ThreadingFuture
 
 from tinybeam.config import Config
 from tinybeam.errors import NativeError
+from tinybeam.process import process_stats
 from tinybeam.router import RouteTable
 from tinybeam.server.engine import Engine
 from tinybeam.server.inbox import Inbox
@@ -92,10 +93,11 @@ class Server(pykka.Actor):
             raise
 
     def stats(self) -> dict[str, int]:
-        """The engine's counters, and the threads of the pool; after a stop, as they were when it came."""
+        """The engine's counters, the pool's threads, and the processes; after a stop, as they were when it came."""
         pool = self._scheduler.pool
+        own = {"pool_threads": pool.threads, "pool_backlog": pool.backlog}
         try:
-            return {**self.engine.stats(), "pool_threads": pool.threads, "pool_backlog": pool.backlog}
+            return {**self.engine.stats(), **own, **process_stats()}
         except NativeError:
             return self._stats_at_stop
 

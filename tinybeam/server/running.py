@@ -66,7 +66,7 @@ class RunningServer:
         return self._server.engine.wakeup_fd
 
     def stats(self) -> dict[str, int]:
-        """The engine's counters, and the threads of the blocking pool."""
+        """The engine's counters, the threads of the blocking pool, and what `process_stats` tells of processes."""
         return self._server.stats()
 
     def requests(self) -> list[RunningRequest]:
