@@ -110,7 +110,7 @@ def test_the_table_of_flags_is_that_of_the_command() -> None:
     fields = [field.name for field in dataclasses.fields(Config)]
     assert all(f"--{name.replace('_', '-')}" in flags_of(main.commands["run"]) for name in fields)
     server = [f"--{name.replace('_', '-')}" for name in fields if section_of(name) == "Server"]
-    assert [row[0] for row in rows("flag", "default")] == [*server, "--app-dir"]
+    assert [row[0] for row in rows("flag", "default")] == [*server, "--app-dir", "--reload"]
 
 
 def test_the_table_of_flags_gives_the_defaults() -> None:

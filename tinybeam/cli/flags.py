@@ -1,6 +1,6 @@
 """The flags of `tinybeam run`: one for each setting of Config, made from it.
 
-Owns:  how a setting is spelt as a flag, and the sections of the help.
+Owns:  how a setting is spelt as a flag, the flags of `--reload`, and the sections of the help.
 Knows: Config's fields and what each says of itself; click.
 Never: a default or a range of its own: what is wrong, Config says.
 """
@@ -16,7 +16,7 @@ import click
 
 from tinybeam.config import Config
 
-_SECTIONS: Final = ("Server", "Limits", "Deadlines", "Options")
+_SECTIONS: Final = ("Server", "Limits", "Deadlines", "Development", "Options")
 
 
 class WholeNumber(click.types.IntParamType):
@@ -38,13 +38,14 @@ class SectionedCommand(click.Command):
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Writes one section for each kind of setting, and one for what is no setting."""
         rows: dict[str, list[tuple[str, str]]] = {section: [] for section in _SECTIONS}
-        fields = {field.name: field for field in dataclasses.fields(Config)}
+        fields = {field.name for field in dataclasses.fields(Config)}
         for parameter in self.get_params(ctx):
             row = parameter.get_help_record(ctx)
             # Since click 8.5 an argument has a row as well; the line of the usage has named it.
             if row is not None and not isinstance(parameter, click.Argument):
-                field = fields.get(parameter.name or "")
-                rows["Options" if field is None else section_of(field.name)].append(row)
+                name = parameter.name or ""
+                other = "Development" if name.startswith("reload") else "Options"
+                rows[section_of(name) if name in fields else other].append(row)
         for section, found in rows.items():
             with formatter.section(section):
                 formatter.write_dl(found)
@@ -74,6 +75,25 @@ def settings_flags(command: Callable[..., Any]) -> Callable[..., Any]:
     """Gives a command a flag for each setting; one that is not given is passed as None."""
     for field in reversed(dataclasses.fields(Config)):
         command = _option(field)(command)
+    return command
+
+
+def reload_flags(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Gives a command the flags of `--reload`, and the hidden one of the server that it starts."""
+    directory = click.Path(exists=True, file_okay=False)
+    again = "May be given again."
+    for option in (
+        click.option("--lifeline", type=int, hidden=True),
+        click.option(
+            "--reload-exclude", multiple=True, metavar="GLOB", help=f"Files and directories to leave out. {again}"
+        ),
+        click.option(
+            "--reload-include", multiple=True, metavar="GLOB", help=f"Watch these files besides *.py. {again}"
+        ),
+        click.option("--reload-dir", multiple=True, type=directory, help=f"Watch this besides --app-dir. {again}"),
+        click.option("--reload", is_flag=True, help="Start anew when a file changes; not for production."),
+    ):
+        command = option(command)
     return command
 
 

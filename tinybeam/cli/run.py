@@ -1,7 +1,7 @@
 """`tinybeam run MODULE:ATTR`: serves an app until a signal ends it.
 
 Owns: the command, the line that says where the server listens, and the exit codes.
-Knows: how to load the app, the Config, the server's door, signals and logging.
+Knows: how to load the app, the Config, the server's door, signals, logging, and who does all this for --reload.
 Never: shows a traceback for a start that failed, unless --log-level is debug.
 """
 
@@ -15,10 +15,13 @@ from typing import Any, Final, NoReturn
 
 import click
 
-from tinybeam.cli.app import load_app
-from tinybeam.cli.flags import SectionedCommand, settings_flags
+from tinybeam.cli.app import load_app, split_target
+from tinybeam.cli.flags import SectionedCommand, reload_flags, settings_flags
+from tinybeam.cli.lifeline import END_GRACE_S, Lifeline
 from tinybeam.cli.log import configure, escape, indent
+from tinybeam.cli.reload import DRAIN_TIMEOUT_MS, Command, Reloader
 from tinybeam.cli.signals import SignalWatch
+from tinybeam.cli.watch import Selection
 from tinybeam.config import Config
 from tinybeam.errors import ConfigError, TinybeamError
 from tinybeam.server import serve
@@ -30,6 +33,9 @@ Every setting is also an environment variable, TINYBEAM_HOST, TINYBEAM_BODY_BYTE
 it. What happens at each limit and deadline, and why it is what it is, is told in docs/limits.md.
 
 TERM finishes what is open and then stops; Ctrl+C stops at once, and when pressed twice kills.
+
+--reload runs the server in an OS process of its own and starts another one when a file has changed; between the two
+nothing listens. It drains for 2 s only, unless --drain-timeout-ms is given.
 
 Exit codes: 0 stopped as asked, 1 a drain ran out of time or the server stopped by itself, 2 wrong usage, 3 the
 server could not start.
@@ -63,7 +69,17 @@ def main() -> None:
     type=click.Path(exists=True, file_okay=False),
     help="Directory that MODULE is looked for in first.  [default: the current one]",
 )
-def run(target: str, app_dir: str, **flags: Any) -> None:
+@reload_flags
+def run(
+    target: str,
+    app_dir: str,
+    reload: bool,
+    reload_dir: tuple[str, ...],
+    reload_include: tuple[str, ...],
+    reload_exclude: tuple[str, ...],
+    lifeline: int | None,
+    **flags: Any,
+) -> None:
     """Serves the Router that MODULE:ATTR names; MODULE alone means MODULE:router.
 
     For example: tinybeam run hello:router --port 0
@@ -71,18 +87,43 @@ def run(target: str, app_dir: str, **flags: Any) -> None:
     given = {name: value for name, value in flags.items() if value is not None}
     # A setting may be what is wrong, so whether a traceback is wanted must be known before they are read.
     log_level = given.get("log_level", os.environ.get("TINYBEAM_LOG_LEVEL", "").lower())
+    if reload and not os.environ.get("TINYBEAM_DRAIN_TIMEOUT_MS"):
+        given.setdefault("drain_timeout_ms", DRAIN_TIMEOUT_MS)
     try:
         config = read_config(given)
         configure(config.log_level)
+        if not reload and (reload_dir or reload_include or reload_exclude):
+            raise ConfigError("--reload-dir, --reload-include and --reload-exclude say what to watch; add --reload")
+        if reload:
+            split_target(target)  # the one mistake in it that no changed file can mend
+    except TinybeamError as error:
+        _fail(str(error), log_level)
+    if reload:
+        directories = tuple(os.path.abspath(directory) for directory in (app_dir, *reload_dir))
+        selection = Selection(directories, reload_include, reload_exclude)
+        sys.exit(Reloader(Command(target, app_dir, given), selection, config.drain_timeout_ms).run())
+    sys.exit(_serve(target, app_dir, config, lifeline, log_level))
+
+
+def _serve(target: str, app_dir: str, config: Config, lifeline_fd: int | None, log_level: str) -> int:
+    """Serves until a signal, or the end of a parent that watches files, ends it; the exit code."""
+    lifeline = None
+    if lifeline_fd is not None:
+        lifeline = Lifeline(lifeline_fd, config.drain_timeout_ms / 1000 + END_GRACE_S)
+    try:
         running = serve(load_app(target, app_dir), config)
     except TinybeamError as error:
         _fail(str(error), log_level)
     except OSError as error:
         _fail(_listen_error(error, config), log_level)
     with SignalWatch() as signals:
+        if lifeline is not None:
+            lifeline.tell_port(running.port)
         click.echo(escape(f"Tinybeam is listening on {running.url} (press Ctrl+C to stop)"))
         code = signals.supervise(running, config.drain_timeout_ms)
-    sys.exit(code)
+        if lifeline is not None:
+            lifeline.server_stopped()
+    return code
 
 
 def read_config(given: dict[str, Any]) -> Config:
