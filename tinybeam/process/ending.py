@@ -59,10 +59,7 @@ def on_error(process: Any, error: BaseException, message: Any, reply_to: Any) ->
         reply_to.fail(error)
         return
     report.crash(process, error, message)
-    if reply_to is not None:
-        bonds.settle(process, reply_to)  # it is told below, in its own way
-    end(process, error, error)
-    if reply_to is not None:
+    if end(process, error, error, last=reply_to) and reply_to is not None:
         reply_to.crashed(process._actor_ref, error)
 
 
@@ -73,15 +70,25 @@ def stop(process: Any, reason: object, reply_to: Any) -> None:
         reply_to.set(True)
 
 
-def end(process: Any, reason: object, error: BaseException | None = None) -> None:
-    """Ends a process from within: its hook, then everything else. The run lock is held, and stays so for ever."""
+def end(process: Any, reason: object, error: BaseException | None = None, *, last: Any = None) -> bool:
+    """Ends a process from within: its hook, then everything else. The run lock is held, and stays so for ever.
+
+    `last` is a call that whoever calls this answers afterwards; not when this is False: somebody else has ended it
+    meanwhile, and the call was told.
+    """
     try:
         process._on_end(reason, error)
     except BaseException as raised:  # noqa: BLE001
         if not process._dead:
             report.crash(process, raised, "its end")
         reason = raised
-    bury(process, reason)
+    if last is None:
+        return bury(process, reason)
+    bonds.settle(process, last)
+    ended = bury(process, reason)
+    if not ended:
+        last.refuse(process._actor_ref, process._dead[0])
+    return ended
 
 
 def bury(process: Any, reason: object) -> bool:

@@ -13,13 +13,13 @@ from typing import Any, Self
 
 from pykka import messages
 
-from tinybeam.process import bonds, ending, starting
+from tinybeam.process import ending, report, starting
 from tinybeam.process.answer import PENDING
 from tinybeam.process.errors import BadReturn, StartFailed, StartIgnored
 from tinybeam.process.here import current
 from tinybeam.process.messages import ASK, CALL, CAST, INFO, STOP, SYSTEM, TIMEOUT, Exit, Monitor, Timeout
 from tinybeam.process.process import Process
-from tinybeam.process.reasons import is_normal
+from tinybeam.process.reasons import is_normal, is_orderly
 from tinybeam.process.ref import ProcessRef
 from tinybeam.process.results import UNSET, Ignore, NoReply, Ok, Reply, Stop
 from tinybeam.process.timers import timers
@@ -173,12 +173,13 @@ class GenServer(Process):
         if isinstance(result, Reply):
             from_.set(result.answer)
         elif isinstance(result, Stop):
-            bonds.settle(self, from_)
-            self._become(result)
-            if result.reply is UNSET:
-                from_.refuse(self._actor_ref, result.reason)
-            else:
-                from_.set(result.reply)
+            if result.state is not UNSET:
+                self._state = result.state
+            if ending.end(self, result.reason, last=from_):
+                if result.reply is UNSET:
+                    from_.refuse(self._actor_ref, result.reason)
+                else:
+                    from_.set(result.reply)
             return PENDING
         elif not isinstance(result, NoReply):
             raise BadReturn(
@@ -244,5 +245,7 @@ class GenServer(Process):
         else:
             self._dispatch_info(Exit(sender, reason))
 
-    def _on_end(self, reason: object, _error: BaseException | None) -> None:
+    def _on_end(self, reason: object, error: BaseException | None) -> None:
         self.terminate(reason, self._state)
+        if error is None and not is_orderly(reason):
+            report.stopped(self, reason)

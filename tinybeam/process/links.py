@@ -63,8 +63,8 @@ def demonitor(made: Monitor, *, flush: bool = False) -> bool:
     """Takes a monitor back. False when its Down was sent before; `flush` then takes that out of the mailbox."""
     if made.watched is not None and bonds.unwatch(made):
         return True
+    with bonds.lock:  # one that is on its way does not arrive
+        made.flushed = True
     if flush:
-        with bonds.lock:  # one that is on its way does not arrive
-            made.flushed = True
         made.watcher._withdraw(lambda message: type(message) is Down and message.monitor is made)
     return False

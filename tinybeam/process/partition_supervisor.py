@@ -63,7 +63,7 @@ class PartitionSupervisor(Supervisor):
         return Children(specs, **options)
 
     def _start_partition(self, spec: ChildSpec, partition: int, **kwargs: Any) -> Any:
-        ref = self._refs[partition] = spec.start(*spec.args, **kwargs)
+        ref = self._refs[partition] = spec.starter(*spec.args, **kwargs)
         return ref
 
     @staticmethod

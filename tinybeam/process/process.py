@@ -355,6 +355,8 @@ class Process(pykka.Actor):
             return
         if self.trap_exit and not self._is_parent(sender):
             self._dispatch_info(Exit(sender, reason))
+        elif self.trap_exit and not self._held:
+            self._post((SYSTEM, ending.ExitSignal(sender, reason), None))
         else:
             self._signal(ending.ExitSignal(sender, reason))
 

@@ -1,6 +1,6 @@
 """Crash reports of processes, in the form of OTP's.
 
-Owns:  what is logged when a process crashes, and how often.
+Owns:  what is logged when a process crashes, or ends itself of a failure, and how often.
 Knows: that neither the log nor a repr of the user's may bring anybody down.
 Never: reports an orderly end.
 """
@@ -27,3 +27,9 @@ def crash(process: Any, error: BaseException, message: Any) -> None:
         if len(told) > _MESSAGE_CHARS_MAX:
             told = f"{told[:_MESSAGE_CHARS_MAX]}... ({len(told)} characters)"
         logger.error("process %s crashed on %r", process, told, exc_info=(type(error), error, error.__traceback__))
+
+
+def stopped(process: Any, reason: object) -> None:
+    """A server has ended itself, or its parent has, and the reason is a failure (gen_server:terminate)."""
+    with contextlib.suppress(BaseException):
+        logger.error("process %s ended: %s", process, said(reason))

@@ -7,11 +7,12 @@ Never: tells the client what broke, lets an exception out, or logs the request's
 
 from __future__ import annotations
 
+import contextlib
 import logging
 
 from tinybeam.errors import HTTPError
 from tinybeam.http import Answer, Request, answer
-from tinybeam.process import Ended, Visitor, this_thread
+from tinybeam.process import Ended, MailboxFull, Visitor, this_thread
 from tinybeam.router import Endpoint
 
 logger = logging.getLogger("tinybeam.crash")
@@ -20,7 +21,7 @@ _TEXT_FIELDS = b"Content-Type: text/plain; charset=utf-8\r\n"
 
 
 def answer_for(request: Request, endpoint: Endpoint | None, error: BaseException) -> Answer:
-    """The answer for what a handler raised: an HTTPError's own, else 500 with a crash report in the log.
+    """The answer for what a handler raised: an HTTPError's own, 503 for MailboxFull, else 500 with a crash report.
 
     Takes any BaseException: a SystemExit in a handler is a crash of that handler and of nothing else.
     """
@@ -32,6 +33,9 @@ def answer_for(request: Request, endpoint: Endpoint | None, error: BaseException
     process = this_thread().process
     if isinstance(process, Visitor):
         process.failure = error
+    if isinstance(error, MailboxFull):  # it is nobody's fault; so is a request that the engine has no room for
+        _report_full(request, endpoint, error)
+        return unavailable(request, "too much waits to be done; try again later")
     if not isinstance(error, Ended):  # that is no fault of its own, and was reported by who ended it
         _report(request, endpoint, error)
     return request.handle, 500, _TEXT_FIELDS, "Internal Server Error"
@@ -52,6 +56,12 @@ def report_overdue(request: Request, endpoint: Endpoint | None, age_ms: int, sta
             logger.handle(record)
     except BaseException:  # noqa: BLE001 - a log handler that raises must not cost anybody anything
         return
+
+
+def _report_full(request: Request, endpoint: Endpoint | None, error: MailboxFull) -> None:
+    with contextlib.suppress(BaseException):  # as below
+        values = (request.id, request.method, request.path_raw, _where(endpoint), error)
+        logger.warning("request %s: %s %s in %s: %s; the client was told 503", *values)
 
 
 def _where(endpoint: Endpoint | None) -> str:
