@@ -108,6 +108,15 @@ def test_holding_up_others_now_and_then_proves_nothing(
     assert thread_of(suspect, me) != OWN_THREAD
 
 
+def test_holding_up_others_once_in_very_many_turns_proves_nothing(
+    suspect: Any, hold_up: Any, me: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3 * STRIKES):
+        monkeypatch.setattr(ready, "turns", ready.turns + blocking_module.TURNS // (STRIKES - 1) + 1)
+        hold_up()
+    assert thread_of(suspect, me) != OWN_THREAD
+
+
 def test_a_class_that_says_that_it_does_not_block_is_believed(suspect: Any, hold_up: Any, me: Any) -> None:
     suspect.blocking = False
     for _ in range(STRIKES + 1):

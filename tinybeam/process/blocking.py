@@ -20,9 +20,11 @@ from tinybeam.process.ready_queue import ready, run_turn
 
 logger = logging.getLogger("tinybeam.process")
 
-# So many hold-ups within so many seconds prove that a class blocks; fewer hurt nobody.
+# So many hold-ups within so many seconds prove that a class blocks, unless the queue has run so many turns meanwhile:
+# any code is interrupted by the operating system now and then. Fewer hurt nobody.
 STRIKES: Final = 3
 WITHIN_S: Final = 5.0
+TURNS: Final = 300
 # A turn that is shorter is no blocking one, and after so many of these in a row the class may come back.
 QUICK_S: Final = 0.001
 FORGIVEN_AFTER: Final = 64
@@ -31,11 +33,23 @@ FORGIVEN_AFTER: Final = 64
 class Case:
     """What a class has shown of itself."""
 
-    __slots__ = ("hold_ups_s", "quick")
+    __slots__ = ("_hold_ups", "quick")
 
     def __init__(self) -> None:
-        self.hold_ups_s: deque[float] = deque(maxlen=STRIKES)
+        self.clear()
+
+    def clear(self) -> None:
+        """Forgets everything."""
+        # When, and how many turns the queue had run by then.
+        self._hold_ups: deque[tuple[float, int]] = deque(maxlen=STRIKES)
         self.quick = 0
+
+    def is_proved_by(self, now_s: float, turns: int) -> bool:
+        """Whether one more hold-up is one too many."""
+        self.quick = 0
+        self._hold_ups.append((now_s, turns))
+        first_s, first_turns = self._hold_ups[0]
+        return len(self._hold_ups) == STRIKES and now_s - first_s <= WITHIN_S and turns - first_turns <= TURNS
 
 
 class BlockingQueue:
@@ -63,10 +77,7 @@ def on_hold_up(process: Any) -> None:
     case = vars(cls).get("_case")
     if case is None:
         case = cls._case = Case()
-    now_s = monotonic()
-    case.hold_ups_s.append(now_s)
-    if len(case.hold_ups_s) == STRIKES and now_s - case.hold_ups_s[0] <= WITHIN_S and cls._queue is not blockers:
-        case.quick = 0
+    if case.is_proved_by(monotonic(), ready.turns) and cls._queue is not blockers:
         cls._queue = blockers
         logger.info("%s blocks: its processes are run in threads of their own for now", cls.__qualname__)
 
@@ -83,7 +94,7 @@ def _run(process: Any) -> None:
         return
     case.quick += 1
     if case.quick >= FORGIVEN_AFTER and cls._queue is blockers:
-        case.hold_ups_s.clear()
+        case.clear()
         cls._queue = ready
 
 
