@@ -100,7 +100,7 @@ class ScriptedHost:
     def run_request(self, turn: Turn, request: Request) -> Any:
         return run_request(self.table, request)
 
-    def run_judged(self, endpoint: Any, request: Request, values: Any) -> Any:
+    def run_judged(self, turn: Any, endpoint: Any, request: Request, values: Any) -> Any:
         return None
 
 

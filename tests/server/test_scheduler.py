@@ -12,7 +12,9 @@ import pytest
 from tinybeam import Request, Router, native
 from tinybeam.config import Config
 from tinybeam.errors import NativeError
+from tinybeam.router import RouteTable
 from tinybeam.server.scheduler import FAULTS_MAX, FAULTS_WITHIN_S, Scheduler
+from tinybeam.server.turn import Turn
 
 if TYPE_CHECKING:
     from tests.conftest import Gate
@@ -82,10 +84,14 @@ class FakeEngine:
         return NoPort()
 
 
-def make_scheduler(engine: object, on_broken: Callable[[BaseException], None] = lambda error: None) -> Scheduler:
+def make_scheduler(
+    engine: object,
+    table: RouteTable | None = None,
+    on_broken: Callable[[BaseException], None] = lambda error: None,
+) -> Scheduler:
     return Scheduler(
         engine,  # type: ignore[arg-type]
-        Router().compile(),
+        Router().compile() if table is None else table,
         Config(),
         on_wake=lambda: None,
         on_signal=lambda: None,
@@ -117,7 +123,19 @@ def test_a_case_that_another_thread_has_just_settled_is_no_crash() -> None:
     router.get("/")(lambda request: "done")
     endpoint = router.compile().endpoints[0]
     request = Request(handle=7, method="GET", path_raw="/")
-    assert make_scheduler(FakeEngine()).run_judged(endpoint, request, ()) == (7, 1, "done")
+    assert make_scheduler(FakeEngine()).run_judged(Turn(), endpoint, request, ()) == (7, 1, "done")
+
+
+def test_a_request_that_is_dealt_to_the_pool_is_the_runners_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    router = Router()
+    router.get("/", blocking=True)(lambda request: "done")
+    table = router.compile()
+    scheduler = make_scheduler(FakeEngine(), table)
+    turn, request, seen = Turn(), Request(handle=7, method="GET", path_raw="/"), []
+    turn.request = request
+    monkeypatch.setattr(scheduler.pool, "deal", lambda work: seen.append((work[1], turn.request)))
+    assert scheduler.run_judged(turn, table.endpoints[0], request, ()) is None
+    assert seen == [(request, None)]
 
 
 class Clock:
@@ -139,7 +157,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 def test_faults_far_apart_never_break_it(clock: Clock) -> None:
     broken: list[BaseException] = []
-    scheduler = make_scheduler(FakeEngine(), broken.append)
+    scheduler = make_scheduler(FakeEngine(), on_broken=broken.append)
     for _ in range(20):
         assert scheduler.on_fault(NoPort(), ValueError())  # type: ignore[arg-type]
         clock.now += FAULTS_WITHIN_S / FAULTS_MAX + 0.01
@@ -148,7 +166,7 @@ def test_faults_far_apart_never_break_it(clock: Clock) -> None:
 
 def test_more_faults_than_may_be_within_the_time_break_it(clock: Clock) -> None:
     broken: list[BaseException] = []
-    scheduler = make_scheduler(FakeEngine(), broken.append)
+    scheduler = make_scheduler(FakeEngine(), on_broken=broken.append)
     error = ValueError()
     for _ in range(FAULTS_MAX):
         assert scheduler.on_fault(NoPort(), error)  # type: ignore[arg-type]

@@ -64,7 +64,9 @@ class Host(Protocol):
     def on_fault(self, runner: Runner, error: BaseException) -> bool: ...
     def on_end(self, runner: Runner) -> None: ...
     def run_request(self, turn: Turn, request: Request) -> Answer | None: ...
-    def run_judged(self, endpoint: Endpoint, request: Request, values: tuple[Any, ...]) -> Answer | None: ...
+    def run_judged(
+        self, turn: Turn, endpoint: Endpoint, request: Request, values: tuple[Any, ...]
+    ) -> Answer | None: ...
 
 
 class Runner:
@@ -196,7 +198,7 @@ class Runner:
                 endpoint, values = match(request)
                 turn.endpoint = endpoint
                 if endpoint.judge is not None:
-                    judged = scheduler.run_judged(endpoint, request, values)
+                    judged = scheduler.run_judged(turn, endpoint, request, values)
                     if judged is not None:
                         append(judged)
                 else:

@@ -182,7 +182,7 @@ class Scheduler:
             turn.answers.append((request.handle, KIND_CONTINUE, self._body_limit(endpoint)))
             return None
         if endpoint.judge is not None:
-            return self.run_judged(endpoint, request, values)
+            return self.run_judged(turn, endpoint, request, values)
         return run_endpoint(endpoint, request, values)
 
     def _body_limit(self, endpoint: Endpoint) -> int:
@@ -190,7 +190,7 @@ class Scheduler:
         limit = endpoint.body_bytes_max
         return self._body_bytes_max if limit == SERVER_DEFAULT else BODY_BYTES_MOST if limit is None else limit
 
-    def run_judged(self, endpoint: Endpoint, request: Request, values: tuple[Any, ...]) -> Answer | None:
+    def run_judged(self, turn: Turn, endpoint: Endpoint, request: Request, values: tuple[Any, ...]) -> Answer | None:
         """Runs a request of an endpoint that is under suspicion here, and deals that of a convicted one to the pool."""
         judge = endpoint.judge
         if judge is None:  # another thread has settled the case just now
@@ -198,6 +198,7 @@ class Scheduler:
         if endpoint.request_timeout_ms != SERVER_DEFAULT:
             self.engine.set_timeout(request.handle, endpoint.request_timeout_ms or 0)
         if judge.pooled:
+            turn.request = None  # from here on it is the pool's alone: no request is two processes
             try:
                 self.pool.deal((endpoint, request, values, PooledRun(request, self._respond_one)))
             except RuntimeError:
@@ -237,7 +238,7 @@ class Scheduler:
         for runner in runners:
             request, endpoint = runner.turn.request, runner.turn.endpoint
             process = runner.visitor()
-            if request is not None and process is not None:
+            if request is not None and process is not None and runner.turn.request is request:
                 found.append(listed(request, endpoint, process))
         for endpoint, request, _, run in list(self.pool.running.values()):
             process = run.visitor()
