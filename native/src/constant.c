@@ -1,7 +1,7 @@
 /* Constants; see constant.h.
  *
  * Owns:  a table with open addressing, at most half full.
- * Knows: a seeded multiply-xor hash; the seed keeps a stranger from choosing paths that collide.
+ * Knows: hash.h, whose seed keeps a stranger from choosing paths that collide.
  * Never: frees an item before the table goes.
  */
 #include "constant.h"
@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hash.h"
 #include "tinybeam.h"
 
 enum { CONSTANT_CAPACITY_FIRST = 16 };
@@ -25,20 +26,6 @@ void constant_deinit(constant_table *table) {
     free(table->items);
     free(table->buckets);
     *table = (constant_table){0};
-}
-
-static uint64_t constant_hash(uint64_t seed, const uint8_t *octets, size_t len) {
-    uint64_t hash = seed ^ len * 0x9e3779b97f4a7c15u;
-    while (len > 0) {
-        uint64_t word = 0;
-        size_t step = len < 8 ? len : 8;
-        memcpy(&word, octets, step);
-        hash = (hash ^ word) * 0xff51afd7ed558ccdu;
-        hash ^= hash >> 32;
-        octets += step;
-        len -= step;
-    }
-    return hash;
 }
 
 static void constant_place(constant_table *table, uint32_t index) {
@@ -92,7 +79,7 @@ int32_t constant_push(constant_table *table, const constant *item, const void *p
     if (item->body_len > 0) {
         memcpy(placed->octets + item->path_len + item->fields_len, body, item->body_len);
     }
-    placed->hash = constant_hash(table->seed, placed->octets, placed->path_len);
+    placed->hash = hash_octets(table->seed, placed->octets, placed->path_len);
     constant_place(table, table->count++);
     return TB_OK;
 }
@@ -101,7 +88,7 @@ const constant *constant_find(const constant_table *table, const uint8_t *path, 
     if (table->count == 0) {
         return NULL;
     }
-    uint64_t hash = constant_hash(table->seed, path, len);
+    uint64_t hash = hash_octets(table->seed, path, len);
     uint32_t mask = table->capacity * 2 - 1;
     for (uint32_t at = (uint32_t)hash & mask; table->buckets[at] != 0; at = (at + 1) & mask) {
         const constant *item = &table->items[table->buckets[at] - 1];
