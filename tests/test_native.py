@@ -26,6 +26,7 @@ RESULTS: dict[str, Any] = {
     "int32_t": c_int32,
     "int64_t": c_int64,
     "uint8_t *": POINTER(c_uint8),
+    "uint64_t *": POINTER(c_uint64),
     "void": None,
 }
 # The types that an argument of the C type may have here. `const void *` is what C only reads: octets.
@@ -207,7 +208,8 @@ def library_source(abi: int, config_size: int = ctypes.sizeof(native.EngineConfi
 
 
 def test_a_library_that_fits_is_taken(load_from: Callable[[str], ctypes.CDLL], tmp_path: Path) -> None:
-    assert load_from(compile_library(tmp_path, library_source(native.ABI_VERSION))).tb_abi_version() == 2
+    version = native.ABI_VERSION
+    assert load_from(compile_library(tmp_path, library_source(version))).tb_abi_version() == version
 
 
 def test_a_library_of_another_abi_version_is_refused(load_from: Callable[[str], ctypes.CDLL], tmp_path: Path) -> None:

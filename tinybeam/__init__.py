@@ -5,8 +5,8 @@ Knows: the doors of the rooms.
 Never: a definition, or an import of what most applications do not need.
 """
 
-from tinybeam.errors import HTTPError
-from tinybeam.http import Headers, Request, Response
+from tinybeam.errors import ClientDisconnected, HTTPError
+from tinybeam.http import Event, Headers, Request, Response
 from tinybeam.router import Router
 
-__all__ = ["HTTPError", "Headers", "Request", "Response", "Router"]
+__all__ = ["ClientDisconnected", "Event", "HTTPError", "Headers", "Request", "Response", "Router"]

@@ -2,7 +2,7 @@
 
 Owns:  every exception class that Tinybeam raises on purpose.
 Knows: nothing of HTTP, processes or the engine; it stands on the ground floor.
-Never: a class for what is a result: a client that left early is not an error.
+Never: a class for what is a result: an answer that a client did not wait for is no error.
 """
 
 from __future__ import annotations
@@ -54,6 +54,10 @@ class HTTPError(TinybeamError):
 
     def __str__(self) -> str:
         return f"{self.status} {self.message}".rstrip()
+
+
+class ClientDisconnected(TinybeamError):  # noqa: N818 - nobody has made a mistake
+    """The client has left: raised where a streamed body is made or read, so that the work stops. Let it through."""
 
 
 class ExchangeError(TinybeamError):

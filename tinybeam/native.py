@@ -29,7 +29,7 @@ from typing import Any, Final
 
 from tinybeam.errors import NativeError
 
-ABI_VERSION: Final = 2
+ABI_VERSION: Final = 3
 LIBRARY_VARIABLE: Final = "TINYBEAM_LIBRARY"
 
 OK: Final = 0
@@ -53,6 +53,13 @@ POLL_RETIRE: Final = 16
 POLL_DRAINED: Final = 32
 POLL_OFFER: Final = 64
 POLL_OVERDUE: Final = 128
+POLL_NEWS: Final = 256
+
+NEWS_MORE: Final = 1
+NEWS_GONE: Final = 2
+NEWS_MAX: Final = 255
+
+NO_RUNNER: Final = 0xFFFF_FFFF
 
 # What a runner says that it is doing (TB_PHASE_...).
 PHASE_WAITING: Final = 0
@@ -116,6 +123,7 @@ COUNTERS: Final = (
     "takeovers",
     "runners",
     "standbys",
+    "streams",
 )
 
 
@@ -155,10 +163,12 @@ PROTOTYPES: Final[dict[str, tuple[Any, list[Any]]]] = {
     "tb_runner_open": (c_int32, [c_void_p]),
     "tb_runner_close": (c_int32, [c_void_p, c_uint32]),
     "tb_runner_phase": (POINTER(c_uint8), [c_void_p, c_uint32]),
+    "tb_runner_news": (POINTER(c_uint64), [c_void_p, c_uint32]),
     "tb_runner_forfeit": (c_int32, [c_void_p, c_uint32]),
     "tb_engine_poll": (c_int64, [c_void_p, c_uint32, c_char_p, c_size_t, c_void_p, c_size_t]),
     "tb_engine_batch_bytes": (c_uint64, [c_void_p]),
     "tb_engine_respond": (c_int32, [c_void_p, c_char_p, c_size_t]),
+    "tb_engine_push": (c_int32, [c_void_p, c_uint32, c_uint64, c_uint32, c_char_p, c_size_t]),
     "tb_engine_set_timeout": (c_int32, [c_void_p, c_uint64, c_uint64]),
     "tb_engine_overdue": (c_int32, [c_void_p, POINTER(c_uint64), c_size_t]),
     "tb_engine_stats": (c_int32, [c_void_p, POINTER(EngineStats)]),
@@ -227,6 +237,11 @@ def address_of(buffer: bytearray) -> tuple[Any, int]:
 def octet_at(pointer: Any) -> memoryview:
     """The octet that a pointer names, as a writable memoryview of length 1."""
     return memoryview((c_uint8 * 1).from_address(ctypes.addressof(pointer.contents))).cast("B")
+
+
+def uint64s_at(pointer: Any, length: int) -> memoryview:
+    """The numbers that a pointer names, as a memoryview."""
+    return memoryview((c_uint64 * length).from_address(ctypes.addressof(pointer.contents))).cast("B").cast("Q")
 
 
 def uint64_array(length: int) -> Any:

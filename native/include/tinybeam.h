@@ -21,6 +21,9 @@
  *   answer  = [ handle:uint, kind:uint, body ]                        200 with a TB_KIND_... content type
  *           | [ handle:uint, status:uint, fields:bin|str, body ]      fields = "Name: value\r\n" per field
  *           | [ handle:uint, TB_KIND_CONTINUE, body_bytes_max:uint ]  an offered request's body is wanted, up to this
+ *           | [ handle:uint, TB_KIND_STREAM, status:uint, fields:bin|str, length:uint ]  the body comes in parts
+ *           | [ handle:uint, TB_KIND_PART, body ]            and so on; see there
+ *           | [ handle:uint, TB_KIND_HINTS, fields:bin|str ]  "103 Early Hints", before the answer
  *     body    bin | str | nil
  */
 #ifndef TINYBEAM_H
@@ -39,7 +42,7 @@
 extern "C" {
 #endif
 
-#define TB_ABI_VERSION 2
+#define TB_ABI_VERSION 3
 
 /* Codes. Every call returns TB_OK (or a count, where said) or one of these; nothing aborts. */
 #define TB_OK 0
@@ -63,6 +66,17 @@ extern "C" {
 /* Not an answer yet: spends the handle of an offered request and asks for its body. The client is sent "100 Continue"
  * if it waits for that, or 413 if its body is longer; the whole request comes in a later batch, with another handle. */
 #define TB_KIND_CONTINUE 100
+/* Begins an answer whose body comes in parts, of `length` octets in all, or of as many as come where that is
+ * TB_LENGTH_UNKNOWN. TB_NEWS_MORE follows when the first part is wanted. The handle is spent as an answer, and from then
+ * on names the stream: */
+#define TB_KIND_STREAM 101
+#define TB_KIND_PART 102 /* the next octets of the body */
+#define TB_KIND_ASK 103  /* the same; and TB_NEWS_MORE is wanted once the client has taken nearly all */
+#define TB_KIND_END 104  /* the body is whole; with fields as its body: the trailer section, where there can be one */
+#define TB_KIND_CUT 105  /* it will never be: the client is cut off in a way that it cannot take for the end */
+/* Not an answer either: the client is told these fields ahead of it (RFC 8297), where it can be. */
+#define TB_KIND_HINTS 106
+#define TB_LENGTH_UNKNOWN UINT64_MAX
 
 /* What tb_engine_poll returns when it is not negative:
  * bits 0-31 length of the batch, bits 32-47 a runner (65535: none), bits 48-62 flags. */
@@ -74,6 +88,14 @@ extern "C" {
 #define TB_POLL_DRAINED 32  /* drain has finished: no connection is open */
 #define TB_POLL_OFFER 64    /* the batch has a request without its body: answer it, or say TB_KIND_CONTINUE */
 #define TB_POLL_OVERDUE 128 /* requests have met their deadline: tb_engine_overdue names them */
+#define TB_POLL_NEWS 256    /* there is something to tell of streams: see tb_runner_news */
+
+/* What there is to tell of a stream. */
+#define TB_NEWS_MORE 1 /* the client has taken nearly all there was, after TB_KIND_ASK */
+#define TB_NEWS_GONE 2 /* nobody reads it any more; its handle is stale now */
+#define TB_NEWS_MAX 255
+
+#define TB_NO_RUNNER UINT32_MAX
 
 /* What a runner is doing, in the octet of tb_runner_phase. */
 #define TB_PHASE_WAITING 0
@@ -125,6 +147,7 @@ typedef struct tb_stats {
     uint64_t takeovers;
     uint64_t runners;  /* now */
     uint64_t standbys; /* now */
+    uint64_t streams;  /* now: answers that come in parts, and are not whole yet */
 } tb_stats;
 
 typedef struct tb_engine tb_engine;
@@ -172,6 +195,9 @@ TB_EXPORT int32_t tb_runner_close(tb_engine *engine, uint32_t runner);
  * is not blocked. With TB_PHASE_MIXED it says that it does other things as well before its next poll, from the time of
  * which nothing follows for how many requests make a batch. */
 TB_EXPORT uint8_t *tb_runner_phase(tb_engine *engine, uint32_t runner);
+/* What the runner's last poll had to tell, where its flags say TB_POLL_NEWS: how many pairs, then the handle of a
+ * stream and a TB_NEWS_... for each; 1 + 2 * TB_NEWS_MAX numbers, valid until tb_engine_free. */
+TB_EXPORT uint64_t *tb_runner_news(tb_engine *engine, uint32_t runner);
 /* Answers 500 to every request of the runner's last batch that is still open. For a runner that crashed. */
 TB_EXPORT int32_t tb_runner_forfeit(tb_engine *engine, uint32_t runner);
 
@@ -186,6 +212,10 @@ TB_EXPORT uint64_t tb_engine_batch_bytes(tb_engine *engine);
 /* Spends the handles of these answers from any thread; the holder of the scheduler is woken to write them. Returns
  * TB_OK, or the code of the first answer that was refused (the others were still taken). */
 TB_EXPORT int32_t tb_engine_respond(tb_engine *engine, const void *answers, size_t answers_len);
+/* One of TB_KIND_PART to TB_KIND_HINTS, with its octets: what tb_engine_respond does with one, without a term. From a
+ * runner (else TB_NO_RUNNER) that holds the scheduler the octets go out without a detour. */
+TB_EXPORT int32_t tb_engine_push(tb_engine *engine, uint32_t runner, uint64_t handle, uint32_t kind, const void *octets,
+                                 size_t len);
 /* Gives an unanswered request another deadline, counted from when it was handed to a runner; 0 is none at all. Any
  * thread; a handle that is spent or overdue by now is left as it is. */
 TB_EXPORT int32_t tb_engine_set_timeout(tb_engine *engine, uint64_t handle, uint64_t timeout_ms);

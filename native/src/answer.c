@@ -52,18 +52,44 @@ static bool answer_next_continue(term_reader *reader, answer *ans) {
     return term_next_uint(reader, &ans->body_bytes_max);
 }
 
-bool answer_next(term_reader *reader, answer *ans) {
-    uint32_t count;
-    uint64_t code;
-    if (!term_next_array(reader, &count) || (count != 3 && count != 4) || !term_next_uint(reader, &ans->handle) ||
-        !term_next_uint(reader, &code)) {
+answer answer_of_part(uint64_t handle, uint32_t kind, const void *octets, size_t len) {
+    const bool fields = kind == TB_KIND_END || kind == TB_KIND_HINTS;
+    const bool fit = !fields || answer_fields_valid(octets, len);
+    return (answer){.handle = handle, .kind = kind, .body = fit ? octets : NULL, .body_len = fit ? len : 0};
+}
+
+/* The rest of what goes to a stream, or ahead of an answer. */
+static bool answer_next_part(term_reader *reader, answer *ans, uint64_t kind) {
+    if (!term_next_octets(reader, &ans->body, &ans->body_len)) {
         return false;
     }
-    ans->fields = NULL;
-    ans->fields_len = 0;
-    if (count == 3 && code == TB_KIND_CONTINUE) {
-        return answer_next_continue(reader, ans);
+    *ans = answer_of_part(ans->handle, (uint32_t)kind, ans->body, ans->body_len);
+    return true;
+}
+
+/* The rest of what begins a stream. */
+static bool answer_next_stream(term_reader *reader, answer *ans) {
+    uint64_t status;
+    ans->body = NULL;
+    ans->body_len = 0;
+    if (!term_next_uint(reader, &status) || !term_next_octets(reader, &ans->fields, &ans->fields_len) ||
+        !term_next_uint(reader, &ans->length)) {
+        return false;
     }
+    ans->kind = TB_KIND_STREAM;
+    ans->status = (uint32_t)status;
+    if (status < 200 || status > 599 || !answer_fields_valid(ans->fields, ans->fields_len)) {
+        answer_spoil(ans);
+    }
+    return true;
+}
+
+bool answer_is_part(const answer *ans) {
+    return ans->kind >= TB_KIND_PART && ans->kind <= TB_KIND_HINTS;
+}
+
+/* An answer that is whole. */
+static bool answer_next_whole(term_reader *reader, answer *ans, uint32_t count, uint64_t code) {
     if (count == 4 && !term_next_octets(reader, &ans->fields, &ans->fields_len)) {
         return false;
     }
@@ -79,4 +105,25 @@ bool answer_next(term_reader *reader, answer *ans) {
         answer_spoil(ans);
     }
     return true;
+}
+
+bool answer_next(term_reader *reader, answer *ans) {
+    uint32_t count;
+    uint64_t code;
+    if (!term_next_array(reader, &count) || count < 3 || count > 5 || !term_next_uint(reader, &ans->handle) ||
+        !term_next_uint(reader, &code)) {
+        return false;
+    }
+    ans->fields = NULL;
+    ans->fields_len = 0;
+    if (count == 5) {
+        return code == TB_KIND_STREAM && answer_next_stream(reader, ans);
+    }
+    if (count == 3 && code == TB_KIND_CONTINUE) {
+        return answer_next_continue(reader, ans);
+    }
+    if (count == 3 && code >= TB_KIND_PART && code <= TB_KIND_HINTS) {
+        return answer_next_part(reader, ans, code);
+    }
+    return answer_next_whole(reader, ans, count, code);
 }

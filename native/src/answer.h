@@ -22,8 +22,13 @@ typedef struct answer {
     const uint8_t *body;
     size_t body_len;
     uint64_t body_bytes_max; /* of TB_KIND_CONTINUE */
+    uint64_t length;         /* of TB_KIND_STREAM */
 } answer;
 
+/* What goes to a stream, or ahead of an answer. Fields that are not fit for the wire are left out. */
+answer answer_of_part(uint64_t handle, uint32_t kind, const void *octets, size_t len);
+/* Whether it goes to a stream that was begun before, and spends no handle. */
+bool answer_is_part(const answer *ans);
 /* False when the next term is no answer. One that is, but is not fit for the wire, reads as a bare 500. */
 bool answer_next(term_reader *reader, answer *ans);
 

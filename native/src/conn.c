@@ -19,6 +19,7 @@
 #include "deadline.h"
 #include "exchange.h"
 #include "intake.h"
+#include "stream.h"
 
 /* What a refused client may still send before we stop listening to it (RFC 9112 §9.6). */
 enum { CONN_LINGER_BYTES_MAX = 1024 * 1024 };
@@ -194,6 +195,13 @@ static void conn_end(conn_room *room, conn *con) {
     conn_linger(room, con);
 }
 
+/* Closes at once and tells the client that what it has got is not all. */
+static void conn_reset(conn_room *room, conn *con) {
+    const struct linger now = {.l_onoff = 1, .l_linger = 0};
+    setsockopt(con->sink.fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    conn_close(room, con);
+}
+
 static void conn_settle(conn_room *room, conn *con) {
     if (con->dead) {
         return;
@@ -218,6 +226,13 @@ static void conn_settle(conn_room *room, conn *con) {
         conn_close(room, con);
         return;
     }
+    if (con->cut && con->sink.pending.len == 0) {
+        con->reset ? conn_reset(room, con) : conn_end(room, con);
+        if (!con->dead) {
+            deadline_settle(room, con);
+        }
+        return;
+    }
     bool idle = con->in_flight == 0 && con->sink.pending.len == 0;
     bool finished = con->closing || (con->eof && !con->waiting) ||
                     (room->draining && con->in.len == 0 && con->request == NULL && !con->waiting);
@@ -225,6 +240,7 @@ static void conn_settle(conn_room *room, conn *con) {
         conn_end(room, con);
     }
     deadline_settle(room, con);
+    stream_settle(room, con);
 }
 
 void conn_on_event(conn_room *room, conn *con, uint32_t events) {
@@ -247,13 +263,6 @@ void conn_on_event(conn_room *room, conn *con, uint32_t events) {
         }
     }
     conn_settle(room, con);
-}
-
-/* Closes at once and tells the client that what it has got is not all. */
-static void conn_reset(conn_room *room, conn *con) {
-    const struct linger now = {.l_onoff = 1, .l_linger = 0};
-    setsockopt(con->sink.fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
-    conn_close(room, con);
 }
 
 /* A client may have sent a request in this very moment: it is read, or else the client is told of the end and not

@@ -4,7 +4,6 @@
  * Knows: when its memory may go: the sockets when the last caller has left, the rest at tb_engine_free.
  * Never: lets a call into a closed engine or a forked copy.
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,33 +12,16 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "engine.h"
 #include "lobby.h"
 #include "monitor.h"
+#include "reception.h"
 #include "scheduler.h"
 #include "settings.h"
+#include "stream.h"
 #include "tinybeam.h"
 
 enum { ENGINE_CALLERS_CLOSED = 1u << 30 };
-
-struct tb_engine {
-    /* 1 in the process that opened the engine; the kernel gives a forked child a page of zeros instead. */
-    volatile uint8_t *ours;
-    size_t page_len;
-    _Atomic uint32_t callers; /* inside a call, and 1 for being open; plus ENGINE_CALLERS_CLOSED */
-    _Atomic bool releasing;
-    _Atomic bool released;
-    bool abandoned;            /* in a forked child */
-    pthread_mutex_t gone_lock; /* whoever closes waits here until the last caller has left */
-    pthread_cond_t gone_cond;
-    tb_config config;
-    scheduler sched;
-    lobby lob;
-    monitor mon;
-    /* How long a request takes its runner, so that a batch stays short beside the monitor's tick. */
-    uint64_t left_ns;
-    uint64_t request_ns;
-    uint32_t handed;
-};
 
 uint32_t tb_abi_version(void) {
     return TB_ABI_VERSION;
@@ -181,56 +163,6 @@ void tb_engine_free(tb_engine *engine) {
     free(engine);
 }
 
-int32_t tb_engine_before_fork(tb_engine *engine) {
-    if (engine == NULL) {
-        return TB_EINVAL;
-    }
-    if (*engine->ours == 0) {
-        return TB_EFORKED;
-    }
-    /* Whoever closes the engine needs the lock as well, so it is not asked whether it is open. */
-    pthread_mutex_lock(&engine->sched.room.fds_lock);
-    return TB_OK;
-}
-
-int32_t tb_engine_after_fork(tb_engine *engine) {
-    if (engine == NULL) {
-        return TB_EINVAL;
-    }
-    if (*engine->ours == 0) {
-        return TB_EFORKED;
-    }
-    return pthread_mutex_unlock(&engine->sched.room.fds_lock) == 0 ? TB_OK : TB_EINVAL;
-}
-
-int32_t tb_engine_abandon(tb_engine *engine) {
-    if (engine == NULL) {
-        return TB_EINVAL;
-    }
-    if (*engine->ours != 0) {
-        return TB_EINVAL; /* this is the parent: close it instead */
-    }
-    if (engine->abandoned) {
-        return TB_EFORKED; /* by now the numbers may be those of other descriptors */
-    }
-    engine->abandoned = true;
-    scheduler *sched = &engine->sched;
-    /* Plain close only: shutdown or epoll_ctl would reach through to the parent's connections. */
-    for (uint32_t fd = 0; sched->room.fds != NULL && fd < sched->room.fds_len; fd++) {
-        if (atomic_load_explicit(&sched->room.fds[fd], memory_order_relaxed) != 0) {
-            close((int)fd);
-        }
-    }
-    acceptor_close(&sched->acceptor, -1);
-    const int fds[] = {sched->room.epoll_fd, sched->wake_fd, sched->signal_fds[0], sched->signal_fds[1]};
-    for (unsigned i = 0; i < sizeof fds / sizeof *fds; i++) {
-        if (fds[i] >= 0) {
-            close(fds[i]);
-        }
-    }
-    return TB_EFORKED;
-}
-
 int32_t tb_engine_listen(tb_engine *engine, const char *host, uint16_t port, uint32_t backlog) {
     int32_t code = host == NULL ? TB_EINVAL : engine_enter(engine);
     if (code != TB_OK) {
@@ -328,6 +260,13 @@ uint8_t *tb_runner_phase(tb_engine *engine, uint32_t runner) {
     return (uint8_t *)(uintptr_t)&engine->lob.phases[runner];
 }
 
+uint64_t *tb_runner_news(tb_engine *engine, uint32_t runner) {
+    if (engine == NULL || runner >= LOBBY_RUNNERS_MAX || *engine->ours == 0) {
+        return NULL;
+    }
+    return engine->lob.items[runner].news;
+}
+
 static uint64_t engine_now_ns(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -354,11 +293,14 @@ static int64_t engine_poll_holding(tb_engine *engine, uint32_t runner, const voi
                                    void *octets, size_t capacity) {
     lobby_runner *self = &engine->lob.items[runner];
     batch bat;
-    int32_t code = scheduler_spend(&engine->sched, answers, answers_len);
+    int32_t code = reception_spend(&engine->sched, answers, answers_len);
     batch_init(&bat, octets, capacity, self->handles, engine_batch_max(engine, runner));
     if (code == TB_OK) {
         code = scheduler_poll(&engine->sched, &bat);
         self->handles_len = bat.count;
+    }
+    if (code > 0 && (code & TB_POLL_NEWS)) {
+        stream_take_news(&engine->sched.room, self->news, TB_NEWS_MAX);
     }
     engine->handed = bat.count;
     engine->left_ns = engine_now_ns();
@@ -381,7 +323,7 @@ int64_t tb_engine_poll(tb_engine *engine, uint32_t runner, const void *answers, 
     } else if (lobby_take(&engine->lob, runner)) {
         code = engine_poll_holding(engine, runner, answers, answers_len, octets, capacity);
     } else {
-        int32_t posted = scheduler_post(&engine->sched, answers, answers_len);
+        int32_t posted = reception_post(&engine->sched, answers, answers_len);
         code = posted == TB_ETERM || posted == TB_ENOMEM ? posted : lobby_wait(&engine->lob, runner);
     }
     engine_leave(engine);
@@ -404,7 +346,7 @@ int32_t tb_runner_forfeit(tb_engine *engine, uint32_t runner) {
         at = term_write_uint64(at, self->handles[i]);
         at = term_write_uint64(at, 500);
         at = term_write_nil(term_write_nil(at));
-        scheduler_post(&engine->sched, term, (size_t)(at - term));
+        reception_post(&engine->sched, term, (size_t)(at - term));
     }
     self->handles_len = 0;
     engine_leave(engine);
@@ -423,7 +365,29 @@ int32_t tb_engine_respond(tb_engine *engine, const void *answers, size_t answers
     if (code != TB_OK) {
         return code;
     }
-    code = scheduler_post(&engine->sched, answers, answers_len);
+    code = reception_post(&engine->sched, answers, answers_len);
+    engine_leave(engine);
+    return code;
+}
+
+int32_t tb_engine_push(tb_engine *engine, uint32_t runner, uint64_t handle, uint32_t kind, const void *octets,
+                       size_t len) {
+    const answer part = answer_of_part(handle, kind, octets, len);
+    if (!answer_is_part(&part) || (octets == NULL && len > 0) || len > PTRDIFF_MAX) {
+        return TB_EINVAL;
+    }
+    int32_t code = engine_enter(engine);
+    if (code != TB_OK) {
+        return code;
+    }
+    if (runner < LOBBY_RUNNERS_MAX && engine->lob.items[runner].open && lobby_take(&engine->lob, runner)) {
+        const uint8_t phase = atomic_load_explicit(&engine->lob.phases[runner], memory_order_relaxed);
+        code = reception_push_part(&engine->sched, &part, true);
+        lobby_release(&engine->lob, runner);
+        atomic_store_explicit(&engine->lob.phases[runner], phase, memory_order_relaxed); /* it goes on as before */
+    } else {
+        code = reception_push_part(&engine->sched, &part, false);
+    }
     engine_leave(engine);
     return code;
 }
@@ -433,7 +397,7 @@ int32_t tb_engine_set_timeout(tb_engine *engine, uint64_t handle, uint64_t timeo
     if (code != TB_OK) {
         return code;
     }
-    code = scheduler_post_timeout(&engine->sched, handle, timeout_ms);
+    code = reception_post_timeout(&engine->sched, handle, timeout_ms);
     engine_leave(engine);
     return code;
 }
@@ -470,6 +434,7 @@ int32_t tb_engine_stats(tb_engine *engine, tb_stats *out) {
         .timeouts_body = stats_of(&from->timeouts_body),
         .timeouts_keepalive = stats_of(&from->timeouts_keepalive),
         .timeouts_write = stats_of(&from->timeouts_write),
+        .streams = stats_of(&from->streams),
         .polls = stats_of(&from->polls),
         .takeovers = stats_of(&from->takeovers),
         .standbys = atomic_load(&engine->lob.standbys),

@@ -11,9 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "stream.h"
 #include "tinybeam.h"
 
-static exchange_kind exchange_kind_of(const exchange *ex) {
+exchange_kind exchange_kind_of(const exchange *ex) {
     return (exchange_kind){
         .head = ex->head,
         .safe = ex->safe,
@@ -90,8 +91,7 @@ void exchange_write(conn_room *room, conn *con, exchange_kind kind, response res
     output_push(&room->out, &con->sink, body, exchange_body_len(kind, &res));
 }
 
-/* Keeps a whole response for later, because an earlier request is not answered yet. */
-static void exchange_keep(conn_room *room, conn *con, exchange *ex, response res, const uint8_t *body) {
+void exchange_keep(conn_room *room, conn *con, exchange *ex, response res, const uint8_t *body) {
     exchange_kind kind = exchange_kind_of(ex);
     /* Whether this one ends the connection is known already; only draining may still change it, and then its turn is
      * the connection's last and conn.c closes after it. */
@@ -116,6 +116,11 @@ static void exchange_pop(conn_room *room, conn *con) {
     con->first = ex->next;
     con->in_flight--;
     con->unsafe_in_flight = (uint16_t)(con->unsafe_in_flight - !ex->safe);
+    if (ex->news != 0) { /* it is on the list of those, and goes when it is taken off */
+        ex->conn = NULL;
+        ex->stream = STREAM_GONE;
+        return;
+    }
     handle_close(&room->handles, slot);
 }
 
@@ -125,8 +130,17 @@ static void exchange_flush_ready(conn_room *room, conn *con) {
         exchange *ex = &room->handles.slots[con->first];
         con->closing = con->closing || !ex->keep_alive;
         output_push(&room->out, &con->sink, ex->answer, ex->answer_len);
+        if (ex->stream == STREAM_KEPT) {
+            stream_on_turn(ex);
+            return; /* more of it is to come */
+        }
         exchange_pop(room, con);
     }
+}
+
+void exchange_finish(conn_room *room, conn *con) {
+    exchange_pop(room, con);
+    exchange_flush_ready(room, con);
 }
 
 bool exchange_open_ready(conn_room *room, conn *con, exchange_kind kind, const response *res, const uint8_t *body) {
@@ -201,8 +215,7 @@ static bool exchange_switch(conn_room *room, conn *con, const exchange *ex) {
     return true;
 }
 
-/* Answers with a status and a line of text of our own. */
-static void exchange_answer_plainly(conn_room *room, uint32_t slot, uint32_t status, const char *text) {
+void exchange_answer_plainly(conn_room *room, uint32_t slot, uint32_t status, const char *text) {
     static const uint8_t fields[] = "Content-Type: text/plain; charset=utf-8\r\n";
     const answer ans = {
         .status = status,
@@ -236,7 +249,11 @@ void exchange_answer(conn_room *room, uint32_t slot, const answer *ans) {
     exchange *ex = &room->handles.slots[slot];
     conn *con = ex->conn;
     if (con == NULL) {
-        handle_close(&room->handles, slot);
+        if (ans->kind == TB_KIND_STREAM) {
+            stream_on_disconnect(room, slot);
+        } else {
+            handle_close(&room->handles, slot);
+        }
         return;
     }
     room_touch(room, con);
@@ -245,6 +262,10 @@ void exchange_answer(conn_room *room, uint32_t slot, const answer *ans) {
     }
     if (ex->offered) {
         exchange_decline_body(con, ex);
+    }
+    if (ans->kind == TB_KIND_STREAM) {
+        stream_begin(room, slot, ans);
+        return;
     }
     response res = {
         .status = ans->status,
@@ -259,8 +280,7 @@ void exchange_answer(conn_room *room, uint32_t slot, const answer *ans) {
         return;
     }
     exchange_write(room, con, exchange_kind_of(ex), res, ans->body);
-    exchange_pop(room, con);
-    exchange_flush_ready(room, con);
+    exchange_finish(room, con);
 }
 
 void exchange_set_timeout(conn_room *room, uint64_t handle, uint64_t timeout_ms) {
@@ -305,7 +325,9 @@ void exchange_on_disconnect(conn_room *room, conn *con) {
         uint32_t slot = con->first;
         exchange *ex = &room->handles.slots[slot];
         con->first = ex->next;
-        if (ex->ready || ex->granted) { /* nobody has its handle */
+        if (ex->stream != STREAM_NONE) {
+            stream_on_disconnect(room, slot);
+        } else if (ex->ready || ex->granted) { /* nobody has its handle */
             handle_close(&room->handles, slot);
         } else {
             handle_on_disconnect(&room->handles, slot);

@@ -24,6 +24,13 @@ bool exchange_open(conn_room *room, conn *con, exchange_kind kind, uint64_t *han
 bool exchange_open_ready(conn_room *room, conn *con, exchange_kind kind, const response *res, const uint8_t *body);
 /* Writes a response to the wire now; the caller has seen to it that it is its turn. */
 void exchange_write(conn_room *room, conn *con, exchange_kind kind, response res, const uint8_t *body);
+/* Keeps a whole response for later, because an earlier request is not answered yet. */
+void exchange_keep(conn_room *room, conn *con, exchange *ex, response res, const uint8_t *body);
+/* The first exchange of the connection has been answered in full: the next ones whose answers are there follow. */
+void exchange_finish(conn_room *room, conn *con);
+exchange_kind exchange_kind_of(const exchange *ex);
+/* Answers with a status and a line of text of our own. */
+void exchange_answer_plainly(conn_room *room, uint32_t slot, uint32_t status, const char *text);
 /* Spends a slot that was taken: its answer goes to the wire, or waits for its turn. */
 void exchange_answer(conn_room *room, uint32_t slot, const answer *ans);
 /* Offers the connection's request, which is the only one unanswered, without its body. False when no slot is free. */

@@ -79,7 +79,7 @@ bool handle_open(handle_table *table, uint64_t *handle, uint32_t *slot) {
     ex->answer_len = 0;
     ex->next = HANDLE_NONE;
     ex->ready = ex->offered = ex->granted = false;
-    ex->upgrade = 0;
+    ex->upgrade = ex->stream = ex->news = 0;
     atomic_store_explicit(&ex->ticket, handle_ticket(generation, HANDLE_OPEN), memory_order_release);
     table->open++;
     *slot = index;

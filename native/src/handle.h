@@ -37,6 +37,12 @@ typedef struct exchange {
     bool offered;    /* its body is not asked for yet */
     bool granted;    /* its body is arriving; nobody has the handle */
     uint8_t upgrade; /* the protocol that it asks for: 1 + its index, or 0 */
+    uint8_t stream;  /* a stream_state */
+    uint8_t news;    /* what there is to tell of the stream: TB_NEWS_..., or 0 */
+    bool chunked;
+    bool asked;         /* for TB_NEWS_MORE */
+    uint32_t news_next; /* the next exchange of which there is something to tell */
+    uint64_t left;      /* octets of the stream that are still to come, if that is known */
     wheel_timer timer;
     uint64_t since_ms; /* when it was handed over */
     uint64_t due_ms;   /* when it is answered 504 */

@@ -84,13 +84,14 @@ int32_t lobby_open(lobby *lob) {
             continue;
         }
         if (item->handles == NULL) {
-            uint64_t *handles = malloc(lob->handles_max * sizeof *handles);
+            uint64_t *handles = calloc(lob->handles_max + 1 + 2 * TB_NEWS_MAX, sizeof *handles);
             if (handles == NULL || !lobby_init_cond(&item->given_cond)) {
                 free(handles);
                 result = TB_ENOMEM;
                 break;
             }
             item->handles = handles;
+            item->news = handles + lob->handles_max;
         }
         item->open = true;
         item->waiting = item->given = false;

@@ -24,6 +24,7 @@ typedef struct lobby_runner {
     uint32_t parked; /* when it began to wait; the latest is woken first, for its caches are warm */
     uint32_t handles_len;
     uint64_t *handles; /* of its last batch */
+    uint64_t *news;    /* what its last poll had to tell of streams: see tb_runner_news */
 } lobby_runner;
 
 typedef struct lobby {

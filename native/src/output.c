@@ -29,6 +29,10 @@ void output_deinit(output *out) {
 }
 
 static void output_keep(output_sink *sink, const uint8_t *octets, size_t len) {
+    if (sink->sent > sink->pending.len / 2) { /* a stream may never come to an end of what is pending */
+        buffer_take(&sink->pending, sink->sent);
+        sink->sent = 0;
+    }
     if (!buffer_push(&sink->pending, octets, len)) {
         sink->broken = true;
     }

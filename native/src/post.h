@@ -12,10 +12,13 @@
 
 #include "answer.h"
 
+/* What there is instead of a slot where no answer's handle was taken. */
+enum { POST_TIMEOUT = UINT32_MAX, POST_PART = UINT32_MAX - 1 };
+
 typedef struct post {
     struct post *next;
     uint32_t slot;
-    uint64_t timeout_ms; /* for another deadline; slot is then HANDLE_NONE */
+    uint64_t timeout_ms; /* of POST_TIMEOUT: another deadline */
     answer ans;          /* its pointers lead into octets */
     uint8_t octets[];
 } post;

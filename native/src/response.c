@@ -7,10 +7,9 @@
 #include "response.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "date.h"
 #include "tinybeam.h"
 
 enum { RESPONSE_FRAME_MAX = 256 }; /* status line, Server, Date, Connection, Content-Length and the empty line */
@@ -123,28 +122,12 @@ static uint8_t *response_push_status(uint8_t *at, const response_clock *clock, u
     return response_push_text(at, "\r\n");
 }
 
-/* IMF-fixdate (RFC 9110 §5.6.7), without the locale that strftime would ask. */
-static void response_render_date(char *date, int64_t second) {
-    static const char days[] = "SunMonTueWedThuFriSat";
-    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    time_t when = (time_t)second;
-    struct tm tm;
-    char text[64];
-    if (gmtime_r(&when, &tm) == NULL) {
-        memset(&tm, 0, sizeof tm);
-    }
-    snprintf(text, sizeof text, "%.3s, %02d %.3s %04d %02d:%02d:%02d GMT", days + 3 * (tm.tm_wday % 7),
-             tm.tm_mday % 100, months + 3 * (tm.tm_mon % 12), (tm.tm_year + 1900) % 10000, tm.tm_hour % 100,
-             tm.tm_min % 100, tm.tm_sec % 100);
-    memcpy(date, text, RESPONSE_DATE_LEN);
-}
-
 void response_tick(response_clock *clock, int64_t second) {
     if (clock->second == second && clock->ready_len[0] > 0) {
         return;
     }
     clock->second = second;
-    response_render_date(clock->date, second);
+    date_write(clock->date, second);
     for (unsigned kind = 0; kind < RESPONSE_KINDS; kind++) {
         uint8_t *at = response_push_status(clock->ready[kind], clock, 200);
         if (kind > 0) {
@@ -178,7 +161,9 @@ uint8_t *response_write_head(uint8_t *at, const response_clock *clock, const res
             at = response_push(at, res->fields, res->fields_len);
         }
         /* RFC 9110 §8.6: no Content-Length in 1xx and 204. A 205 says 0 and a 304 need not repeat the length. */
-        if (response_has_body(res->status) || res->status == 205) {
+        if (res->framing == RESPONSE_CHUNKED) {
+            at = response_push_text(at, "Transfer-Encoding: chunked\r\n");
+        } else if (res->framing == RESPONSE_LENGTH && (response_has_body(res->status) || res->status == 205)) {
             at = response_push_text(at, "Content-Length: ");
             at = response_push_number(at, res->status == 205 ? 0 : res->body_len);
             at = response_push_text(at, "\r\n");

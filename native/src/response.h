@@ -27,12 +27,20 @@ typedef enum response_connection {
     RESPONSE_CLOSE,
 } response_connection;
 
+/* How the end of the body is told (RFC 9112 §6.3). */
+typedef enum response_framing {
+    RESPONSE_LENGTH,
+    RESPONSE_CHUNKED,
+    RESPONSE_UNTIL_CLOSE,
+} response_framing;
+
 typedef struct response {
     uint32_t status;
     uint32_t kind; /* a TB_KIND_... with status 200, or 0 for a status with fields of its own */
     const uint8_t *fields;
     size_t fields_len;
     size_t body_len;
+    response_framing framing;
     response_connection connection;
     const char *upgrade; /* of a 101: the protocol */
 } response;

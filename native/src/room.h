@@ -85,6 +85,8 @@ typedef struct conn {
     bool touched;      /* is on the list of those to settle */
     bool dead;         /* closed; freed at the end of the turn */
     bool continue_due; /* owes a "100 Continue" once it is its turn */
+    bool cut;          /* ends in the middle of an answer, once what there is of it was taken */
+    bool reset;        /* and only so can it tell that this is not the end */
     uint32_t lingered; /* octets discarded */
     uint32_t served;   /* requests that were taken in */
     uint32_t parsed;   /* octets of `in` that the parser has seen and found too few */
@@ -132,6 +134,8 @@ typedef struct conn_room {
     batch batch;
     output out;
     handle_table handles;
+    uint32_t news_first; /* of the exchanges of which there is something to tell, or HANDLE_NONE */
+    uint32_t news_last;
     constant_table constants;
     response_clock clock;
     parser_limits limits;

@@ -18,6 +18,8 @@
 #include <unistd.h>
 
 #include "exchange.h"
+#include "reception.h"
+#include "stream.h"
 
 enum {
     SCHEDULER_EVENTS = 64,
@@ -66,7 +68,7 @@ static bool scheduler_init_descriptors(scheduler *sched) {
            scheduler_watch(sched, sched->signal_fds[0], EPOLLIN, &sched->signal_fds);
 }
 
-static uint64_t scheduler_now_ms(void) {
+uint64_t scheduler_now_ms(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
@@ -118,6 +120,7 @@ int32_t scheduler_init(scheduler *sched, const tb_config *config, uint64_t seed)
         .request_ms = config->request_timeout_ms,
         .bytes_per_s_min = config->transfer_bytes_per_s_min,
     };
+    room->news_first = HANDLE_NONE;
     overdue_init(&room->overdue);
     atomic_store(&sched->due_ms, WHEEL_NEVER);
     scheduler_advance(sched);
@@ -174,7 +177,7 @@ void scheduler_deinit(scheduler *sched) {
     pthread_mutex_unlock(&room->fds_lock);
 }
 
-static void scheduler_kick(scheduler *sched) {
+void scheduler_kick(scheduler *sched) {
     if (atomic_exchange_explicit(&sched->sleeping, false, memory_order_seq_cst)) {
         const uint64_t one = 1;
         while (write(sched->wake_fd, &one, sizeof one) < 0 && errno == EINTR) {
@@ -185,109 +188,6 @@ static void scheduler_kick(scheduler *sched) {
 void scheduler_wake(scheduler *sched, uint32_t flags) {
     atomic_fetch_or_explicit(&sched->flags, flags, memory_order_seq_cst);
     scheduler_kick(sched);
-}
-
-static void scheduler_count_refusal(scheduler *sched, int32_t code) {
-    stats_counter *counter =
-        code == TB_EDISCONNECTED ? &sched->room.stats.answers_late : &sched->room.stats.answers_refused;
-    atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
-}
-
-int32_t scheduler_spend(scheduler *sched, const void *answers, size_t len) {
-    if (len == 0) {
-        return TB_OK;
-    }
-    term_reader reader = {.at = answers, .end = (const uint8_t *)answers + len};
-    uint32_t count;
-    if (!term_next_array(&reader, &count)) {
-        return TB_ETERM;
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        answer ans;
-        uint32_t slot;
-        if (!answer_next(&reader, &ans)) {
-            return TB_ETERM;
-        }
-        int32_t code = handle_take(&sched->room.handles, ans.handle, &slot);
-        if (code != TB_OK) {
-            scheduler_count_refusal(sched, code);
-        }
-        if (code == TB_OK || code == TB_EDISCONNECTED) {
-            exchange_answer(&sched->room, slot, &ans);
-        }
-    }
-    return TB_OK;
-}
-
-/* Takes the handle of one answer and posts it. The copy is made first: memory that is out must not cost the handle. */
-static int32_t scheduler_post_one(scheduler *sched, const answer *ans) {
-    post *item = post_open(0, ans);
-    if (item == NULL) {
-        return TB_ENOMEM;
-    }
-    int32_t code = handle_take(&sched->room.handles, ans->handle, &item->slot);
-    if (code != TB_OK) {
-        scheduler_count_refusal(sched, code);
-    }
-    if (code == TB_OK || code == TB_EDISCONNECTED) {
-        post_push(&sched->posts, item);
-    } else {
-        post_close(item);
-    }
-    return code;
-}
-
-int32_t scheduler_post(scheduler *sched, const void *answers, size_t len) {
-    if (len == 0) {
-        return TB_OK;
-    }
-    term_reader reader = {.at = answers, .end = (const uint8_t *)answers + len};
-    uint32_t count;
-    int32_t result = TB_OK;
-    if (!term_next_array(&reader, &count)) {
-        return TB_ETERM;
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        answer ans;
-        if (!answer_next(&reader, &ans)) {
-            result = TB_ETERM;
-            break;
-        }
-        int32_t code = scheduler_post_one(sched, &ans);
-        result = result == TB_OK ? code : result;
-    }
-    scheduler_kick(sched);
-    return result;
-}
-
-static void scheduler_take_posts(scheduler *sched) {
-    for (post *item = post_take(&sched->posts); item != NULL;) {
-        post *next = item->next;
-        if (item->slot == HANDLE_NONE) {
-            exchange_set_timeout(&sched->room, item->ans.handle, item->timeout_ms);
-        } else {
-            exchange_answer(&sched->room, item->slot, &item->ans);
-        }
-        post_close(item);
-        item = next;
-    }
-}
-
-int32_t scheduler_post_timeout(scheduler *sched, uint64_t handle, uint64_t timeout_ms) {
-    const answer none = {.handle = handle};
-    post *item = post_open(HANDLE_NONE, &none);
-    if (item == NULL) {
-        return TB_ENOMEM;
-    }
-    item->timeout_ms = timeout_ms;
-    /* Should the holder not come back in time, the monitor looks when the new deadline may be met at the earliest. */
-    const uint64_t due_ms = timeout_ms == 0 ? WHEEL_NEVER : scheduler_now_ms();
-    uint64_t known = atomic_load(&sched->due_ms);
-    post_push(&sched->posts, item);
-    while (due_ms < known && !atomic_compare_exchange_weak(&sched->due_ms, &known, due_ms)) {
-    }
-    scheduler_kick(sched);
-    return TB_OK;
 }
 
 uint64_t scheduler_left_ms(const scheduler *sched) {
@@ -418,6 +318,9 @@ static int32_t scheduler_verdict(scheduler *sched) {
         sched->drained = true;
         flags |= TB_POLL_DRAINED;
     }
+    if (room->news_first != HANDLE_NONE) {
+        flags |= TB_POLL_NEWS;
+    }
     return (int32_t)flags;
 }
 
@@ -440,7 +343,7 @@ int32_t scheduler_poll(scheduler *sched, batch *bat) {
     int32_t verdict = 0;
     do {
         scheduler_drain(sched);
-        scheduler_take_posts(sched);
+        reception_take(sched);
         conn_settle_touched(room);
         /* Those that waited for room and those that epoll names take turns at being first, so that neither starves. */
         sched->listeners_first = !sched->listeners_first;
@@ -450,7 +353,7 @@ int32_t scheduler_poll(scheduler *sched, batch *bat) {
         if (batch_open(&room->batch)) {
             /* Those that still wait after their turn need an answer first, and its post will wake us. */
             bool tried = room->waiting == NULL || (!sched->listeners_first && !room->eager);
-            bool idle = room->batch.count == 0 && tried && !scheduler_drained(sched);
+            bool idle = room->batch.count == 0 && tried && !scheduler_drained(sched) && room->news_first == HANDLE_NONE;
             atomic_store_explicit(&room->stats.handles_open, room->handles.open, memory_order_relaxed);
             scheduler_wait(sched, idle);
             if (idle) {
@@ -473,7 +376,7 @@ void scheduler_serve(scheduler *sched) {
     conn_room *room = &sched->room;
     batch_init(&room->batch, NULL, 0, NULL, 0); /* full: requests that come are left for the holder */
     scheduler_tick(sched);
-    scheduler_take_posts(sched);
+    reception_take(sched);
     scheduler_wait(sched, false);
     conn_settle_touched(room);
     conn_bury(room);

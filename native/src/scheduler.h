@@ -2,7 +2,7 @@
  *
  * Owns:  the epoll descriptor, the wake-up descriptors, the connections, the listeners, the posted answers.
  * Knows: how to turn events into a batch, and answers into octets.
- * Never: is used by two threads at once, but for scheduler_post and scheduler_wake.
+ * Never: is used by two threads at once, but for what is said to be for any thread.
  */
 #ifndef TINYBEAM_SCHEDULER_H
 #define TINYBEAM_SCHEDULER_H
@@ -36,18 +36,16 @@ typedef struct scheduler {
 int32_t scheduler_init(scheduler *sched, const tb_config *config, uint64_t seed);
 void scheduler_deinit(scheduler *sched);
 
-/* Spends answers at once. For the holder only. TB_OK or TB_ETERM. */
-int32_t scheduler_spend(scheduler *sched, const void *answers, size_t len);
-/* Spends answers from any thread; the holder is woken to write them. TB_OK or the first code that was not. */
-int32_t scheduler_post(scheduler *sched, const void *answers, size_t len);
 /* One poll: flushes, waits until something is ready, and fills the batch. Returns TB_POLL_... flags or a code. */
 int32_t scheduler_poll(scheduler *sched, batch *bat);
-/* Gives a request another deadline. Any thread. TB_OK or TB_ENOMEM. */
-int32_t scheduler_post_timeout(scheduler *sched, uint64_t handle, uint64_t timeout_ms);
 /* How long until a timer fires, 0 when one has, or WHEEL_NEVER. Any thread. */
 uint64_t scheduler_left_ms(const scheduler *sched);
 /* Does everything that a poll does without a batch: for the monitor, in place of a holder that does not come. */
 void scheduler_serve(scheduler *sched);
+/* Makes the holder look, if it sleeps. Any thread. */
+void scheduler_kick(scheduler *sched);
+/* The monotonic clock. */
+uint64_t scheduler_now_ms(void);
 /* Makes the holder's poll return with these flags. Any thread. */
 void scheduler_wake(scheduler *sched, uint32_t flags);
 

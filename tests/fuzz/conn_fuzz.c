@@ -16,6 +16,7 @@
 
 #include "exchange.h"
 #include "fuzz.h"
+#include "reception.h"
 #include "scheduler.h"
 #include "term.h"
 
@@ -233,7 +234,7 @@ static void answer_one(run_log *log, unsigned index, bool post) {
     uint8_t *at = term_write_uint64(term_write_array(term_write_array(out, 1), 4), log->items[index].handle);
     at = term_write_bin(term_write_nil(term_write_uint64(at, 200)), body, (size_t)body_len);
     const int32_t code =
-        post ? scheduler_post(&sched, out, (size_t)(at - out)) : scheduler_spend(&sched, out, (size_t)(at - out));
+        post ? reception_post(&sched, out, (size_t)(at - out)) : reception_spend(&sched, out, (size_t)(at - out));
     FUZZ_CHECK(code == TB_OK || (post && (code == TB_EALREADY || code == TB_EDISCONNECTED)));
     log->items[index].waits = false;
 }
@@ -242,7 +243,7 @@ static void continue_one(run_log *log, unsigned index, uint64_t bytes_max) {
     uint8_t out[64];
     uint8_t *at = term_write_uint64(term_write_array(term_write_array(out, 1), 3), log->items[index].handle);
     at = term_write_uint64(term_write_uint64(at, TB_KIND_CONTINUE), bytes_max);
-    FUZZ_CHECK(scheduler_spend(&sched, out, (size_t)(at - out)) == TB_OK);
+    FUZZ_CHECK(reception_spend(&sched, out, (size_t)(at - out)) == TB_OK);
     log->items[index].waits = false;
 }
 
@@ -440,7 +441,7 @@ static void step(uint8_t op, fuzz_script *script, run_log *log) {
         return;
     case 13:
         if (log->len > 0) {
-            FUZZ_CHECK(scheduler_post_timeout(&sched, log->items[index].handle, operand * 100) == TB_OK);
+            FUZZ_CHECK(reception_post_timeout(&sched, log->items[index].handle, operand * 100) == TB_OK);
         }
         break;
     case 14:

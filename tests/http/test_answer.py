@@ -12,8 +12,9 @@ from uuid import UUID
 import msgspec
 import pytest
 
+from tinybeam import http
 from tinybeam.errors import HTTPError
-from tinybeam.http import KIND_BYTES, KIND_CONTINUE, KIND_HTML, KIND_JSON, KIND_TEXT, Response, answer, as_response
+from tinybeam.http import KIND_BYTES, KIND_JSON, KIND_TEXT, Response, answer, as_response
 
 HEADER = Path(__file__).parents[2] / "native" / "include" / "tinybeam.h"
 TEXT = b"Content-Type: text/plain; charset=utf-8\r\n"
@@ -59,7 +60,7 @@ class Special(Response):
 
 def test_the_kinds_have_the_numbers_of_the_native_header() -> None:
     numbers = dict(re.findall(r"#define TB_KIND_(\w+) (\d+)", HEADER.read_text()))
-    ours = {"TEXT": KIND_TEXT, "JSON": KIND_JSON, "BYTES": KIND_BYTES, "HTML": KIND_HTML, "CONTINUE": KIND_CONTINUE}
+    ours = {name.removeprefix("KIND_"): number for name, number in vars(http).items() if name.startswith("KIND_")}
     assert {name: int(number) for name, number in numbers.items()} == ours
 
 
@@ -131,7 +132,7 @@ Pair = namedtuple("Pair", "status body")
 
 @pytest.mark.parametrize(
     "result",
-    [7, 0, 1.5, True, False, 1j, {1}, frozenset(), object(), iter([]), (c for c in "abc"), Pair(200, "a"), range(3)]
+    [7, 0, 1.5, True, False, 1j, {1}, frozenset(), object(), Pair(200, "a"), range(3)]
     + [User, Point, dict, len, Ellipsis, ValueError("x"), Decimal(1), Path()],
     ids=lambda value: type(value).__name__,
 )

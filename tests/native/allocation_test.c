@@ -22,13 +22,13 @@ static void serve_some(rig *bench, int client) {
             if (record.offered) {
                 rig_continue(bench, record.handle, 1000);
             } else if (record.path.len == 6) {
-                scheduler_spend(&bench->sched, out, rig_write_answer(out, record.handle, 200, large, LARGE));
+                reception_spend(&bench->sched, out, rig_write_answer(out, record.handle, 200, large, LARGE));
             } else {
-                scheduler_post_timeout(&bench->sched, record.handle, 5000);
-                if (scheduler_post(&bench->sched, out, rig_write_answer(out, record.handle, 200, "yes", 3)) ==
+                reception_post_timeout(&bench->sched, record.handle, 5000);
+                if (reception_post(&bench->sched, out, rig_write_answer(out, record.handle, 200, "yes", 3)) ==
                     TB_ENOMEM) {
                     /* The handle was not spent. */
-                    scheduler_spend(&bench->sched, out, rig_write_answer(out, record.handle, 200, "no memory", 9));
+                    reception_spend(&bench->sched, out, rig_write_answer(out, record.handle, 200, "no memory", 9));
                 }
             }
         }
@@ -108,8 +108,8 @@ static void with_no_memory_at_all_for_a_while_others_are_served_afterwards(void)
     const uint64_t handle = bench->handles[0];
     faults.dry = true;
     uint8_t out[128];
-    CHECK_INT(scheduler_post(&bench->sched, out, rig_write_answer(out, handle, 200, "x", 1)), TB_ENOMEM);
-    CHECK_INT(scheduler_post_timeout(&bench->sched, handle, 10), TB_ENOMEM);
+    CHECK_INT(reception_post(&bench->sched, out, rig_write_answer(out, handle, 200, "x", 1)), TB_ENOMEM);
+    CHECK_INT(reception_post_timeout(&bench->sched, handle, 10), TB_ENOMEM);
     int fds[2];
     CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
     CHECK(!conn_open(&bench->sched.room, fds[0], (const uint8_t *)"", 0));

@@ -338,10 +338,10 @@ static void a_request_may_have_a_deadline_of_its_own_or_none(void) {
         rig_poll(bench);
         handles[i] = bench->handles[0];
     }
-    CHECK_INT(scheduler_post_timeout(&bench->sched, handles[0], 1000), TB_OK);
+    CHECK_INT(reception_post_timeout(&bench->sched, handles[0], 1000), TB_OK);
     CHECK_INT(scheduler_left_ms(&bench->sched), 0); /* the monitor shall look at once */
-    CHECK_INT(scheduler_post_timeout(&bench->sched, handles[1], 100000), TB_OK);
-    CHECK_INT(scheduler_post_timeout(&bench->sched, handles[2], 0), TB_OK);
+    CHECK_INT(reception_post_timeout(&bench->sched, handles[1], 100000), TB_OK);
+    CHECK_INT(reception_post_timeout(&bench->sched, handles[2], 0), TB_OK);
     rig_poll(bench);
     CHECK(scheduler_left_ms(&bench->sched) <= 1000 + 1000 / 8);
     CHECK(pass(bench, clients[0], 1500, 100));
@@ -351,7 +351,7 @@ static void a_request_may_have_a_deadline_of_its_own_or_none(void) {
     rig_answer(bench, handles[2], "at last");
     rig_poll(bench);
     CHECK_INT(rig_count(rig_receive(bench, clients[2]), "at last"), 1);
-    CHECK_INT(scheduler_post_timeout(&bench->sched, handles[2], 1), TB_OK); /* spent: nothing happens */
+    CHECK_INT(reception_post_timeout(&bench->sched, handles[2], 1), TB_OK); /* spent: nothing happens */
     rig_poll(bench);
     for (unsigned i = 0; i < 3; i++) {
         close(clients[i]);

@@ -325,7 +325,7 @@ static rig *open_with_protocols(void) {
 
 static void answer_101(rig *bench, uint64_t handle) {
     uint8_t out[64];
-    CHECK_INT(scheduler_spend(&bench->sched, out, rig_write_answer(out, handle, 101, "", 0)), TB_OK);
+    CHECK_INT(reception_spend(&bench->sched, out, rig_write_answer(out, handle, 101, "", 0)), TB_OK);
 }
 
 static void a_connection_switches_to_a_protocol_that_both_sides_want(void) {

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "reception.h"
 #include "scheduler.h"
 #include "term.h"
 
@@ -213,7 +214,7 @@ static inline size_t rig_write_answer(uint8_t *out, uint64_t handle, uint32_t st
 /* Answers as the holder of the scheduler. */
 static inline void rig_answer_octets(rig *self, uint64_t handle, uint32_t status, const void *body, size_t len) {
     uint8_t *out = malloc(len + 64);
-    CHECK_INT(scheduler_spend(&self->sched, out, rig_write_answer(out, handle, status, body, len)), TB_OK);
+    CHECK_INT(reception_spend(&self->sched, out, rig_write_answer(out, handle, status, body, len)), TB_OK);
     free(out);
 }
 
@@ -226,13 +227,13 @@ static inline void rig_continue(rig *self, uint64_t handle, uint64_t bytes_max) 
     uint8_t out[64];
     uint8_t *at = term_write_array(term_write_array(out, 1), 3);
     at = term_write_uint64(term_write_uint64(term_write_uint64(at, handle), TB_KIND_CONTINUE), bytes_max);
-    CHECK_INT(scheduler_spend(&self->sched, out, (size_t)(at - out)), TB_OK);
+    CHECK_INT(reception_spend(&self->sched, out, (size_t)(at - out)), TB_OK);
 }
 
 /* Answers as any other thread would. */
 static inline int32_t rig_post(rig *self, uint64_t handle, const char *body) {
     uint8_t out[1024];
-    return scheduler_post(&self->sched, out, rig_write_answer(out, handle, 200, body, strlen(body)));
+    return reception_post(&self->sched, out, rig_write_answer(out, handle, 200, body, strlen(body)));
 }
 
 /* Polls, and answers every request of the batch with its own path. How many there were. */

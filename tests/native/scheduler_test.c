@@ -1,4 +1,5 @@
 /* A scheduler's turns: who gets into the batch, what wakes it, how it drains and how it ends. */
+#include "reception.h"
 #include "scheduler.h"
 
 #include "rig.h"
@@ -344,9 +345,9 @@ static void of_answers_that_break_off_those_before_the_break_are_taken(void) {
         out[0] = 0x92; /* says two, and the second one is a number */
         *at++ = 7;
         const size_t len = (size_t)(at - out);
-        CHECK_INT(posted ? scheduler_post(&bench->sched, out, len) : scheduler_spend(&bench->sched, out, len),
+        CHECK_INT(posted ? reception_post(&bench->sched, out, len) : reception_spend(&bench->sched, out, len),
                   TB_ETERM);
-        CHECK_INT(posted ? scheduler_post(&bench->sched, "\xc0", 1) : scheduler_spend(&bench->sched, "\xc0", 1),
+        CHECK_INT(posted ? reception_post(&bench->sched, "\xc0", 1) : reception_spend(&bench->sched, "\xc0", 1),
                   TB_ETERM);
         rig_answer(bench, bench->handles[1], "of b");
         rig_poll(bench);

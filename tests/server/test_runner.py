@@ -32,6 +32,8 @@ def flags(bits: int, runner: int = 0) -> int:
 class ScriptedPort:
     """Gives what the test lists, one item a poll: (flags, batch), a function that makes one, or an error to raise."""
 
+    engine: Any = None
+
     def __init__(self, *script: Any, number: int = 0) -> None:
         self.number = number
         self.script = list(script)
@@ -58,6 +60,9 @@ class ScriptedPort:
 
     def forfeit(self) -> None:
         self.calls.append("forfeit")
+
+    def news(self) -> list[tuple[int, int]]:
+        return [(7, native.NEWS_MORE)]
 
     def shrink(self) -> None:
         """It has no buffer."""
@@ -86,6 +91,9 @@ class ScriptedHost:
 
     def start_runner(self) -> None:
         self.told.append("start")
+
+    def on_news(self, news: list[tuple[int, int]]) -> None:
+        self.told.append(("news", news))
 
     def on_takeover(self, endpoint: Any) -> None:
         self.told.append(("takeover", endpoint and endpoint.route.pattern.text))
@@ -155,8 +163,9 @@ def test_a_runner_too_many_leaves(host: ScriptedHost) -> None:
 
 
 def test_flags_are_passed_on(host: ScriptedHost) -> None:
-    run(host, (flags(native.POLL_WAKE | native.POLL_SIGNAL | native.POLL_DRAINED | native.POLL_SPARE), b""))
-    assert host.told == ["start", "signal", "drained", "wake", "end"]
+    several = native.POLL_WAKE | native.POLL_SIGNAL | native.POLL_DRAINED | native.POLL_SPARE | native.POLL_NEWS
+    run(host, (flags(several), b""))
+    assert host.told == ["start", "signal", "drained", ("news", [(7, native.NEWS_MORE)]), "wake", "end"]
 
 
 def test_requests_that_come_with_a_flag_are_run(host: ScriptedHost) -> None:

@@ -67,6 +67,7 @@ def test_a_runner_that_cannot_be_had_costs_no_request(
 
 class NoPort:
     number = 0
+    engine = None
 
     def close(self) -> None:
         pass

@@ -6,39 +6,58 @@ Never: I/O or threads; everything here is a value or makes one.
 """
 
 from tinybeam.http.answer import (
+    KIND_ASK,
     KIND_BYTES,
     KIND_CONTINUE,
+    KIND_CUT,
+    KIND_END,
+    KIND_HINTS,
     KIND_HTML,
     KIND_JSON,
+    KIND_PART,
+    KIND_STREAM,
     KIND_TEXT,
     Answer,
     Continue,
     Result,
     answer,
     as_response,
+    beginning,
 )
+from tinybeam.http.event import HEARTBEAT, Event
 from tinybeam.http.fields import is_token
 from tinybeam.http.headers import Headers
+from tinybeam.http.parts import InParts
 from tinybeam.http.query import QueryParams
 from tinybeam.http.request import Request
 from tinybeam.http.response import Response
 from tinybeam.http.status import has_body, reason
 
 __all__ = [
+    "HEARTBEAT",
+    "KIND_ASK",
     "KIND_BYTES",
     "KIND_CONTINUE",
+    "KIND_CUT",
+    "KIND_END",
+    "KIND_HINTS",
     "KIND_HTML",
     "KIND_JSON",
+    "KIND_PART",
+    "KIND_STREAM",
     "KIND_TEXT",
     "Answer",
     "Continue",
+    "Event",
     "Headers",
+    "InParts",
     "QueryParams",
     "Request",
     "Response",
     "Result",
     "answer",
     "as_response",
+    "beginning",
     "has_body",
     "is_token",
     "reason",

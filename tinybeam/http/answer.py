@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tinybeam.errors import HTTPError
+from tinybeam.http.parts import InParts, is_source
 from tinybeam.http.response import Response, is_json, json_octets
 from tinybeam.http.status import has_body, reason
 
@@ -21,9 +22,19 @@ KIND_BYTES = 3
 KIND_HTML = 4
 # No answer yet: the body of an offered request is wanted, up to so many octets.
 KIND_CONTINUE = 100
+# An answer that comes in parts: its beginning, a part, one after which more is wanted, its end, its breaking off.
+KIND_STREAM = 101
+KIND_PART = 102
+KIND_ASK = 103
+KIND_END = 104
+KIND_CUT = 105
+# Fields that are sent ahead of the answer.
+KIND_HINTS = 106
+LENGTH_UNKNOWN = (1 << 64) - 1
 
 Continue = tuple[int, int, int]
 Answer = tuple[int, int, str | bytes] | tuple[int, int, bytes, str | bytes | None]
+Beginning = tuple[int, int, int, bytes, int]
 
 Result = Any  # What a handler may return: see `answer`. A type that listed it would refuse TypedDicts and dataclasses.
 
@@ -35,6 +46,7 @@ def answer(handle: int, result: object) -> Answer:
     (JSON), None (204), a Response, or a tuple (status, body) or (status, headers, body).
 
     Raises TypeError for anything else, and what `Response` raises; never leaves a result that the engine would refuse.
+    Raises InParts for a body that comes in parts: a Response.stream, or an iterator.
 
     >>> answer(7, "yay"), answer(7, None)
     ((7, 1, 'yay'), (7, 204, b'', None))
@@ -53,6 +65,8 @@ def as_response(result: object) -> Response:
     """
     if isinstance(result, Response):
         return result
+    if is_source(result):
+        return Response.stream(result)  # type: ignore[arg-type]  # it has been looked at
     if result is None:
         return Response(None, 204)
     if isinstance(result, HTTPError):
@@ -94,6 +108,8 @@ def _none(handle: int, result: None) -> Answer:
 
 def _full(handle: int, result: object) -> Answer:
     response = as_response(result)
+    if response.source is not None:
+        raise InParts(response)
     return handle, response.status, response.field_octets(), response.body
 
 
@@ -108,10 +124,18 @@ def _other(handle: int, result: object) -> Answer:
         return _copied(handle, result)
     if isinstance(result, (Response, HTTPError)):
         return _full(handle, result)
+    if is_source(result):
+        raise InParts(Response.stream(result))  # type: ignore[arg-type]  # it has been looked at
     raise TypeError(
         f"a handler returned {type(result).__name__}; it may return str, bytes, dict, list, a dataclass, "
-        "a msgspec.Struct, None, a Response, (status, body) or (status, headers, body)"
+        "a msgspec.Struct, None, a Response, (status, body), (status, headers, body) or an iterator of parts"
     )
+
+
+def beginning(handle: int, response: Response) -> Beginning:
+    """The term that begins an answer whose body comes in parts."""
+    length = LENGTH_UNKNOWN if response.length is None else response.length
+    return handle, KIND_STREAM, response.status, response.field_octets(), length
 
 
 _WRITERS: dict[type, Callable[[int, Any], Answer]] = {

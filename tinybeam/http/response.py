@@ -8,17 +8,21 @@ Never: a field that frames the message: length, connection and date are the engi
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import AsyncIterable, Callable, Iterable
+from typing import Any
 from urllib.parse import quote
 
 import msgspec
 
+from tinybeam.http.event import EVENT_STREAM, event_octets
 from tinybeam.http.fields import Pairs, checked_field, checked_fields, field_octets
+from tinybeam.http.parts import Source, part_octets
 from tinybeam.http.status import checked_status, has_body
 
 BYTES = "application/octet-stream"
 HTML = "text/html; charset=utf-8"
 JSON = "application/json"
+HEARTBEAT_S = 15.0
 TEXT = "text/plain; charset=utf-8"
 
 json_octets: Callable[[object], bytes] = msgspec.json.Encoder().encode
@@ -38,11 +42,21 @@ class Response:
     (201, b'{"id":7}', (('Location', '/users/7'), ('Content-Type', 'application/json')))
     """
 
-    __slots__ = ("_body", "_fields", "_status")
+    __slots__ = ("_body", "_fields", "_status", "heartbeat_s", "length", "source", "to_part")
+
+    source: Source | None
+    """Where the parts of a streamed body come from."""
+    length: int | None
+    """How many octets a streamed body will have, where that is known."""
+    to_part: Callable[[Any], bytes]
+    """Makes octets of what the source gives."""
+    heartbeat_s: float | None
+    """After how much silence a stream of events is given a sign of life."""
 
     def __init__(
         self, body: object = None, status: int = 200, headers: Pairs = (), content_type: str | None = None
     ) -> None:
+        self.source = None
         self._status = checked_status(status)
         self._body, kind = body_octets(body)
         if self._body and not has_body(self._status):
@@ -59,7 +73,7 @@ class Response:
 
     @property
     def body(self) -> bytes:
-        """The octets that will be sent, whatever the body was made from."""
+        """The octets that will be sent, whatever the body was made from; none of a body that comes in parts."""
         return self._body
 
     @property
@@ -114,7 +128,50 @@ class Response:
         response.add_header("Location", quote(location, safe="%:/?#[]@!$&'()*+,;="))
         return response
 
+    @classmethod
+    def stream(
+        cls,
+        source: Source,
+        status: int = 200,
+        headers: Pairs = (),
+        content_type: str = BYTES,
+        length: int | None = None,
+    ) -> Response:
+        """A body that comes in parts: what the iterable, or async iterable, gives, str or bytes, is sent as it comes.
+
+        It is only asked for more while the client takes what there is, and closed when the client has left: a generator
+        is thrown ClientDisconnected where it waits. `length` is said where it is known; a source that then gives more
+        or less, or that raises, ends the connection, so that no client takes the part for the whole. A generator may
+        yield `Wait`. Raises ValueError for a status that has no body, TypeError for a source that cannot be iterated.
+        """
+        if not isinstance(source, Iterable | AsyncIterable) or isinstance(source, str | bytes | bytearray | memoryview):
+            raise TypeError(f"the source of a stream is an iterable of str or bytes, not {type(source).__name__}")
+        if not has_body(checked_status(status)):
+            raise ValueError(f"a {status} answer has no body; leave the source out")
+        if length is not None and (type(length) is not int or length < 0):
+            raise ValueError(f"length is {length!r}; it must be a whole number, 0 or more, or None")
+        response = cls(None, status, headers)
+        if not any(name.lower() == "content-type" for name, _ in response._fields):
+            response.add_header("Content-Type", content_type)
+        response.source, response.length, response.to_part = source, length, part_octets
+        response.heartbeat_s = None
+        return response
+
+    @classmethod
+    def events(cls, source: Source, headers: Pairs = (), heartbeat_s: float | None = HEARTBEAT_S) -> Response:
+        """Server-sent events: an Event, or anything else as the data of one, each as the source gives it.
+
+        After `heartbeat_s` of silence a comment is sent, so that neither proxies nor we take a quiet stream for a dead
+        one. A server that drains ends such streams at once; the browser connects again, to whoever is there then.
+        """
+        response = cls.stream(source, 200, headers, EVENT_STREAM)
+        response.add_header("Cache-Control", "no-store")
+        response.to_part, response.heartbeat_s = event_octets, heartbeat_s
+        return response
+
     def __repr__(self) -> str:
+        if self.source is not None:
+            return f"<Response {self.status}, in parts>"
         return f"<Response {self.status}, {len(self._body)} octets>"
 
 

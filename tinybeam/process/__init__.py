@@ -54,6 +54,7 @@ from tinybeam.process.names import register, registered, unregister, whereis
 from tinybeam.process.outcomes import Done, Exited
 from tinybeam.process.partition_supervisor import PartitionSupervisor
 from tinybeam.process.process import Process
+from tinybeam.process.producer import Producer, Wait
 from tinybeam.process.pubsub import PubSub
 from tinybeam.process.ready_queue import ReadyQueue, ready
 from tinybeam.process.receiving import Call, receive
@@ -105,6 +106,7 @@ __all__ = [
     "Process",
     "ProcessExited",
     "ProcessRef",
+    "Producer",
     "PubSub",
     "ReadyQueue",
     "ReceiveTimeout",
@@ -127,6 +129,7 @@ __all__ = [
     "Upgraded",
     "Via",
     "Visitor",
+    "Wait",
     "call",
     "cancel_timer",
     "cast",

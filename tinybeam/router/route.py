@@ -53,10 +53,14 @@ class Route:
 class Endpoint:
     """A route made ready to run: call `handler(request, *values)` with what `RouteTable.match` gave.
 
-    `blocking` is what the user said of it, None for nothing. `judge` belongs to the server: what its runs have shown.
+    `blocking` is what the user said of it, None for nothing. `judge` and `streams` belong to the server: what
+    its runs have shown, and who sends bodies that come in parts.
     """
 
-    __slots__ = ("blocking", "body_bytes_max", "handler", "judge", "request_timeout_ms", "route", "takes_body")
+    __slots__ = (
+        *("blocking", "body_bytes_max", "handler", "judge"),
+        *("__weakref__", "request_timeout_ms", "route", "streams", "takes_body"),
+    )
 
     def __init__(self, handler: Callable[..., object], route: Route) -> None:
         self.handler = handler
@@ -66,6 +70,7 @@ class Endpoint:
         self.request_timeout_ms = route.request_timeout_ms
         self.takes_body = route.takes_body
         self.judge: Any = None
+        self.streams: Any = None
 
     def __repr__(self) -> str:
         return f"<Endpoint {self.route}>"

@@ -101,6 +101,11 @@ class Server(pykka.Actor):
         except NativeError:
             return self._stats_at_stop
 
+    def drain(self) -> None:
+        """Accepts nothing new, and lets what is open finish; `drained` says when it has. Raises NativeError."""
+        self.engine.drain()
+        self._scheduler.streams.drain()
+
     def tell_when_stopped(self, tell: Callable[[], None]) -> None:
         """Has `tell` called once, by whoever stops it; at once when it has stopped."""
         with self.changed:

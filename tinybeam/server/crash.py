@@ -11,7 +11,7 @@ import contextlib
 import logging
 
 from tinybeam.errors import HTTPError
-from tinybeam.http import Answer, Request, answer
+from tinybeam.http import Answer, InParts, Request, answer
 from tinybeam.process import Ended, MailboxFull, Visitor, this_thread
 from tinybeam.router import Endpoint
 
@@ -20,11 +20,19 @@ logger = logging.getLogger("tinybeam.crash")
 _TEXT_FIELDS = b"Content-Type: text/plain; charset=utf-8\r\n"
 
 
-def answer_for(request: Request, endpoint: Endpoint | None, error: BaseException) -> Answer:
+def answer_for(request: Request, endpoint: Endpoint | None, error: BaseException) -> Answer | None:
     """The answer for what a handler raised: an HTTPError's own, 503 for MailboxFull, else 500 with a crash report.
 
-    Takes any BaseException: a SystemExit in a handler is a crash of that handler and of nothing else.
+    Takes any BaseException: a SystemExit in a handler is a crash of that handler and of nothing else. InParts is none:
+    the answer is begun then, and this is None where whoever begins it has sent the beginning.
     """
+    if type(error) is InParts and endpoint is not None:
+        try:
+            begun: Answer | None = endpoint.streams.begin(request, endpoint, error.response)
+        except Exception as cannot_begin:  # noqa: BLE001 - the source's __iter__ is the user's code
+            error = cannot_begin
+        else:
+            return begun
     if isinstance(error, HTTPError):
         try:
             return answer(request.handle, error)
@@ -56,6 +64,11 @@ def report_overdue(request: Request, endpoint: Endpoint | None, age_ms: int, sta
             logger.handle(record)
     except BaseException:  # noqa: BLE001 - a log handler that raises must not cost anybody anything
         return
+
+
+def report_broken(request: Request, endpoint: Endpoint, error: BaseException) -> None:
+    """Logs that a body which comes in parts has come to a bad end. Never raises."""
+    _report(request, endpoint, error)
 
 
 def _report_full(request: Request, endpoint: Endpoint | None, error: MailboxFull) -> None:

@@ -14,6 +14,7 @@ from typing import Any, Final
 from tinybeam import native
 from tinybeam.config import Config
 from tinybeam.errors import NativeError
+from tinybeam.process import this_thread
 
 _BUFFER_FIRST: Final = 64 * 1024
 _OVERDUE_ONCE: Final = 64
@@ -64,6 +65,12 @@ class Engine:
         """Spends the handles of an encoded list of answers, from any thread; returns native.OK or the first refusal."""
         return int(self._library.tb_engine_respond(self.pointer, answers, len(answers)))
 
+    def push(self, handle: int, kind: int, octets: bytes) -> int:
+        """Goes on with a stream, from any thread; returns native.OK or why not."""
+        runner: Any = this_thread().runner
+        number = runner.number if getattr(runner, "engine", None) is self else native.NO_RUNNER
+        return int(self._library.tb_engine_push(self.pointer, number, handle, kind, octets, len(octets)))
+
     def set_timeout(self, handle: int, timeout_ms: int) -> None:
         """Gives an unanswered request another deadline, counted from when it was handed over; 0 is none."""
         self._library.tb_engine_set_timeout(self.pointer, handle, timeout_ms)
@@ -112,11 +119,12 @@ class Port:
 
     def __init__(self, engine: Engine, library: Any, number: int) -> None:
         self.number = number
-        self._engine = engine
+        self.engine = engine
         self._library = library
         self._call = library.tb_engine_poll
         self._pointer = engine.pointer
         self.phase = native.octet_at(library.tb_runner_phase(engine.pointer, number))
+        self._news = native.uint64s_at(library.tb_runner_news(engine.pointer, number), 1 + 2 * native.NEWS_MAX)
         self._keep: Any = None
         self._address = 0
         self.view = memoryview(b"")
@@ -139,9 +147,14 @@ class Port:
             self._shrink(status & _LENGTH_MASK)
         return status
 
+    def news(self) -> list[tuple[int, int]]:
+        """What the last poll had to tell, where it said native.POLL_NEWS: the handles of streams, with a NEWS_..."""
+        numbers = self._news.tolist()
+        return [(numbers[i], numbers[i + 1]) for i in range(1, 2 * numbers[0], 2)]
+
     def respond(self, answers: bytes) -> None:
         """Spends the handles of these answers at once. Those that are refused had an answer, or nobody to read it."""
-        self._engine.respond(answers)
+        self.engine.respond(answers)
 
     def forfeit(self) -> None:
         """Answers 500 to what is still open of the last batch."""

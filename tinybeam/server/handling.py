@@ -14,8 +14,8 @@ from tinybeam.router import Endpoint, RouteTable
 from tinybeam.server.crash import answer_for
 
 
-def run_request(table: RouteTable, request: Request) -> Answer:
-    """Matches and runs a request; never raises."""
+def run_request(table: RouteTable, request: Request) -> Answer | None:
+    """Matches and runs a request; never raises. None when its answer was begun, and goes on by itself."""
     try:
         endpoint, values = table.match(request)
     except BaseException as error:  # noqa: BLE001 - a guard is the user's code as much as a handler
@@ -23,8 +23,8 @@ def run_request(table: RouteTable, request: Request) -> Answer:
     return run_endpoint(endpoint, request, values)
 
 
-def run_endpoint(endpoint: Endpoint, request: Request, values: tuple[Any, ...]) -> Answer:
-    """Runs a matched request; never raises."""
+def run_endpoint(endpoint: Endpoint, request: Request, values: tuple[Any, ...]) -> Answer | None:
+    """Runs a matched request; never raises. None as above."""
     try:
         return answer(request.handle, endpoint.handler(request, *values))
     except BaseException as error:  # noqa: BLE001 - see the module's "Never"

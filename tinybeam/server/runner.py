@@ -61,6 +61,7 @@ class Host(Protocol):
     def start_runner(self) -> None: ...
     def on_takeover(self, endpoint: Endpoint | None) -> None: ...
     def on_overdue(self) -> None: ...
+    def on_news(self, news: list[tuple[int, int]]) -> None: ...
     def on_fault(self, runner: Runner, error: BaseException) -> bool: ...
     def on_end(self, runner: Runner) -> None: ...
     def run_request(self, turn: Turn, request: Request) -> Answer | None: ...
@@ -76,6 +77,7 @@ class Runner:
         self._scheduler = scheduler
         self._port = port
         self.number = port.number
+        self.engine = port.engine
         self.ident: int | None = None
         self.turn = Turn()
         # Written by the successor that took our scheduler.
@@ -208,7 +210,9 @@ class Runner:
                     else:
                         append(answer(request.handle, result))
             except BaseException as error:  # noqa: BLE001 - SystemExit in a handler ends that handler only
-                append(answer_for(request, endpoint, error))
+                crashed = answer_for(request, endpoint, error)
+                if crashed is not None:
+                    append(crashed)
             if self.attention and self._attend():
                 break
 
@@ -272,6 +276,8 @@ class Runner:
             scheduler.on_drained()
         if flags & native.POLL_OFFER:
             self.turn.offers = True
+        if flags & native.POLL_NEWS:
+            scheduler.on_news(self._port.news())
         if flags & native.POLL_OVERDUE:
             self._turn_to_others()
             scheduler.on_overdue()

@@ -31,6 +31,7 @@ from tinybeam.server.judge import Judge
 from tinybeam.server.pool import BlockingPool
 from tinybeam.server.request_process import PooledRun, RunningRequest, listed
 from tinybeam.server.runner import Runner, encoded
+from tinybeam.server.streams import Streams
 from tinybeam.server.turn import Turn
 
 logger = logging.getLogger("tinybeam.server")
@@ -75,8 +76,10 @@ class Scheduler:
         # The ready queue while we drive it, and an empty one of our own while somebody else does.
         self.queue = ReadyQueue()
         self.pool = BlockingPool(self._run_pooled, config.threads, config.standby_idle_ms / 1000)
+        self.streams = Streams(engine, access_log=config.access_log)
         for endpoint in table.endpoints:
             endpoint.judge = self._first_judge(endpoint)
+            endpoint.streams = self.streams
 
     def _first_judge(self, endpoint: Endpoint) -> Any:
         """What an endpoint begins with: no judge, unless there is something to see to at each of its requests."""
@@ -135,6 +138,7 @@ class Scheduler:
         """Sends the pool's idle threads home, and lets others run the processes; the runners go with the engine."""
         ready.release(self)
         self.pool.close()
+        self.streams.close()
 
     # What runners call.
 
@@ -168,6 +172,10 @@ class Scheduler:
         with self._lock:
             runners = list(self.runners.values())
         overdue.report(self.engine.take_overdue(), runners, self.pool)
+
+    def on_news(self, news: list[tuple[int, int]]) -> None:
+        """Something has become of streams."""
+        self.streams.on_news(news)
 
     def run_request(self, turn: Turn, request: Request) -> Answer | None:
         """Matches and runs one request, where speed is not all. None when that is not an answer yet: the pool will
@@ -216,7 +224,7 @@ class Scheduler:
         run.begin()
         answer = run_endpoint(endpoint, request, values)
         run.end()
-        if self.engine.respond(encoded(answer)) == native.ENOMEM:
+        if answer is not None and self.engine.respond(encoded(answer)) == native.ENOMEM:
             # There was no memory for a copy of this answer, and its handle is still open; a bare one may fit.
             answer = answer_for(request, endpoint, MemoryError("the engine has no memory for the answer"))
             self.engine.respond(encoded(answer))
@@ -224,7 +232,7 @@ class Scheduler:
         judge = endpoint.judge
         if judge is not None:
             judge.on_run(elapsed_s)
-        if self.access_log:
+        if self.access_log and answer is not None:
             log_request(request, answer, elapsed_s)
 
     def _respond_one(self, one: Answer) -> None:
@@ -244,7 +252,7 @@ class Scheduler:
             process = run.visitor()
             if process is not None:
                 found.append(listed(request, endpoint, process))
-        return found
+        return found + self.streams.running()
 
 
 def body_offer_bytes(table: RouteTable, config: Config) -> int:

@@ -94,7 +94,7 @@ class ServerProcess(GenServer):
 def drain(server: Server, timeout_ms: int) -> bool:
     """Has the server accept nothing new and finish what is open, for so long at most. True when all was finished."""
     try:
-        server.engine.drain()
+        server.drain()
     except NativeError:
         return server.drained  # it has stopped already
     deadline = time.monotonic() + timeout_ms / 1000

@@ -10,9 +10,11 @@ from __future__ import annotations
 import itertools
 import re
 import struct
-from typing import Final
+from typing import Any, Final
 
-from tinybeam.http import KIND_BYTES, KIND_HTML, KIND_JSON, KIND_TEXT, Answer, Headers, Request, has_body
+from tinybeam.http import KIND_BYTES, KIND_HTML, KIND_JSON, KIND_TEXT, Answer, Headers, Request, Response, has_body
+from tinybeam.process import Wait
+from tinybeam.router import Endpoint
 from tinybeam.server import App, plan, run_request
 from tinybeam.testing.client import Client, Fields
 from tinybeam.testing.reply import Reply
@@ -42,12 +44,33 @@ class LocalClient(Client):
 
     def __init__(self, app: App) -> None:
         self._table = plan(app).table
+        for endpoint in self._table.endpoints:
+            endpoint.streams = _Whole()
         self._handles = itertools.count(1)
 
     def exchange(self, method: str, target: str, fields: Fields, body: bytes) -> Reply:
         prefix, path, query = _split(target)
         request = Request(next(self._handles), method, path, query, _block(fields), _PEER, prefix, body)
-        return _reply(method, run_request(self._table, request))
+        answered = run_request(self._table, request)
+        if answered is None:
+            raise RuntimeError("an answer was begun that nobody goes on with")
+        return _reply(method, answered)
+
+
+class _Whole:
+    """Makes one answer of all the parts of a streamed body; one without end has none."""
+
+    @staticmethod
+    def begin(request: Request, endpoint: Endpoint, response: Response) -> Answer:
+        """Runs the source to its end, or to where it waits for a message that nobody here would send."""
+        octets = []
+        source: Any = response.source
+        for part in source:
+            if not isinstance(part, Wait):
+                octets.append(response.to_part(part))
+            elif part.seconds is None:
+                raise RuntimeError(f"{endpoint.route}: its stream waits for messages; use the fixture `client`")
+        return request.handle, response.status, response.field_octets(), b"".join(octets)
 
 
 def _split(target: str) -> tuple[str, str, str | None]:

@@ -1,0 +1,260 @@
+/* Answers that come in parts; see stream.h.
+ *
+ * Owns:  the chunks of the chunked coding, and the list of streams of which there is something to tell.
+ * Knows: that HTTP/1.0 has no chunks: there an answer of unknown length ends with the connection.
+ * Never: frees a slot that is on the list.
+ */
+#include "stream.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "exchange.h"
+#include "tinybeam.h"
+
+enum {
+    STREAM_LOW = 32 * 1024, /* that the client has yet to take when more is asked for */
+    STREAM_CHUNK_HEAD_MAX = 24,
+};
+
+static const uint8_t stream_line_end[] = "\r\n";
+
+static void stream_tell(conn_room *room, uint32_t slot, uint8_t news) {
+    exchange *ex = &room->handles.slots[slot];
+    const bool listed = ex->news != 0;
+    ex->news = news; /* the later news is the one that counts */
+    if (listed) {
+        return;
+    }
+    ex->news_next = HANDLE_NONE;
+    if (room->news_first == HANDLE_NONE) {
+        room->news_first = slot;
+    } else {
+        room->handles.slots[room->news_last].news_next = slot;
+    }
+    room->news_last = slot;
+}
+
+static void stream_count(conn_room *room, int more) {
+    stats_add(&room->stats.streams, (uint64_t)(int64_t)more);
+}
+
+/* The slot of a stream that may still be given parts, or HANDLE_NONE. */
+static uint32_t stream_find(const conn_room *room, uint64_t handle) {
+    const uint32_t slot = (uint32_t)handle & (HANDLE_SLOTS_MAX - 1);
+    if (slot >= room->handles.used || handle_of(&room->handles, slot) != handle) {
+        return HANDLE_NONE;
+    }
+    const uint8_t state = room->handles.slots[slot].stream;
+    return state == STREAM_KEPT || state == STREAM_OPEN ? slot : HANDLE_NONE;
+}
+
+void stream_begin(conn_room *room, uint32_t slot, const answer *ans) {
+    exchange *ex = &room->handles.slots[slot];
+    conn *con = ex->conn;
+    const bool bare = ex->head || !response_has_body(ans->status);
+    const bool endless = ans->length == TB_LENGTH_UNKNOWN && response_has_body(ans->status);
+    response res = {
+        .status = ans->status,
+        .fields = ans->fields,
+        .fields_len = ans->fields_len,
+        .body_len = endless ? 0 : (size_t)ans->length,
+        .framing = !endless     ? RESPONSE_LENGTH
+                   : ex->http10 ? RESPONSE_UNTIL_CLOSE
+                                : RESPONSE_CHUNKED,
+    };
+    ex->chunked = res.framing == RESPONSE_CHUNKED;
+    ex->keep_alive = ex->keep_alive && (res.framing != RESPONSE_UNTIL_CLOSE || bare);
+    ex->left = ans->length;
+    const bool first = con->first == slot;
+    /* The body comes later: its octets are not counted on here. */
+    exchange_kind kind = exchange_kind_of(ex);
+    kind.head = true;
+    if (first) {
+        exchange_write(room, con, kind, res, NULL);
+    } else {
+        const bool head = ex->head;
+        ex->head = true;
+        exchange_keep(room, con, ex, res, NULL);
+        ex->head = head;
+    }
+    if (bare) {
+        if (first) {
+            exchange_finish(room, con);
+        }
+        return; /* the handle is stale, and so are its parts */
+    }
+    ex->stream = first ? STREAM_OPEN : STREAM_KEPT;
+    ex->asked = true;
+    stream_count(room, 1);
+}
+
+/* Appends octets to what waits for its turn. */
+static void stream_keep(conn *con, exchange *ex, const void *octets, size_t len) {
+    if (len == 0 || con->sink.broken) {
+        return;
+    }
+    uint8_t *grown = len > SIZE_MAX / 2 - ex->answer_len ? NULL : realloc(ex->answer, ex->answer_len + len);
+    if (grown == NULL) {
+        con->sink.broken = true;
+        return;
+    }
+    memcpy(grown + ex->answer_len, octets, len);
+    ex->answer = grown;
+    ex->answer_len += len;
+}
+
+static void stream_push(conn_room *room, conn *con, exchange *ex, const void *octets, size_t len) {
+    if (ex->stream == STREAM_OPEN) {
+        output_push(&room->out, &con->sink, octets, len);
+    } else {
+        stream_keep(con, ex, octets, len);
+    }
+}
+
+/* The answer will never be whole. One that has not begun on the wire can still be another. */
+static void stream_cut(conn_room *room, uint32_t slot) {
+    exchange *ex = &room->handles.slots[slot];
+    conn *con = ex->conn;
+    stream_count(room, -1);
+    if (ex->stream == STREAM_KEPT) {
+        ex->stream = STREAM_NONE;
+        free(ex->answer);
+        ex->answer = NULL;
+        ex->answer_len = 0;
+        ex->ready = false;
+        exchange_answer_plainly(room, slot, 500, "");
+        return;
+    }
+    /* It stays the first, so that nothing is written after it. */
+    ex->stream = STREAM_CUT;
+    con->closing = con->cut = true;
+    con->reset = !ex->chunked && ex->left == TB_LENGTH_UNKNOWN;
+}
+
+static void stream_end(conn_room *room, uint32_t slot, const answer *ans) {
+    exchange *ex = &room->handles.slots[slot];
+    conn *con = ex->conn;
+    if (!ex->chunked && ex->left != TB_LENGTH_UNKNOWN && ex->left > 0) {
+        stream_cut(room, slot); /* less has come than was announced */
+        return;
+    }
+    if (ex->chunked) {
+        stream_push(room, con, ex, "0\r\n", 3);
+        stream_push(room, con, ex, ans->body, ans->body_len);
+        stream_push(room, con, ex, stream_line_end, 2);
+    }
+    const bool open = ex->stream == STREAM_OPEN;
+    ex->stream = STREAM_NONE; /* what is kept is a whole answer now */
+    stream_count(room, -1);
+    if (open) {
+        exchange_finish(room, con);
+    }
+}
+
+static void stream_push_part(conn_room *room, conn *con, exchange *ex, const answer *ans) {
+    if (ans->body_len == 0) {
+        return; /* an empty chunk would be the end */
+    }
+    if (!ex->chunked) {
+        stream_push(room, con, ex, ans->body, ans->body_len);
+        return;
+    }
+    char head[STREAM_CHUNK_HEAD_MAX];
+    const int len = snprintf(head, sizeof head, "%zx\r\n", ans->body_len);
+    stream_push(room, con, ex, head, (size_t)len);
+    stream_push(room, con, ex, ans->body, ans->body_len);
+    stream_push(room, con, ex, stream_line_end, 2);
+}
+
+/* "103 Early Hints", ahead of an answer that nobody has given yet. Where it is not its turn, it is no longer early. */
+static int32_t stream_hint(conn_room *room, const answer *ans) {
+    const uint32_t slot = (uint32_t)ans->handle & (HANDLE_SLOTS_MAX - 1);
+    if (slot >= room->handles.used || handle_of(&room->handles, slot) != ans->handle ||
+        !handle_awaits(&room->handles, slot)) {
+        return TB_EBADHANDLE;
+    }
+    static const uint8_t line[] = "HTTP/1.1 103 Early Hints\r\n";
+    const exchange *ex = &room->handles.slots[slot];
+    conn *con = ex->conn;
+    if (con != NULL && con->first == slot && !ex->http10 && !ex->offered && ans->body_len > 0) {
+        output_push(&room->out, &con->sink, line, sizeof line - 1);
+        output_push(&room->out, &con->sink, ans->body, ans->body_len);
+        output_push(&room->out, &con->sink, stream_line_end, 2);
+        room_touch(room, con);
+    }
+    return TB_OK;
+}
+
+int32_t stream_on_part(conn_room *room, const answer *ans) {
+    if (ans->kind == TB_KIND_HINTS) {
+        return stream_hint(room, ans);
+    }
+    const uint32_t slot = stream_find(room, ans->handle);
+    if (slot == HANDLE_NONE) {
+        return TB_EBADHANDLE;
+    }
+    exchange *ex = &room->handles.slots[slot];
+    room_touch(room, ex->conn);
+    if (ans->kind == TB_KIND_END) {
+        stream_end(room, slot, ans);
+        return TB_OK;
+    }
+    if (ans->kind == TB_KIND_CUT || (ex->left != TB_LENGTH_UNKNOWN && ans->body_len > ex->left)) {
+        stream_cut(room, slot); /* or more has come than was announced */
+        return TB_OK;
+    }
+    ex->left -= ex->left == TB_LENGTH_UNKNOWN ? 0 : ans->body_len;
+    ex->asked = ex->asked || ans->kind == TB_KIND_ASK;
+    stream_push_part(room, ex->conn, ex, ans);
+    return TB_OK;
+}
+
+void stream_on_turn(exchange *ex) {
+    assert(ex->stream == STREAM_KEPT);
+    free(ex->answer);
+    ex->answer = NULL;
+    ex->answer_len = 0;
+    ex->ready = false;
+    ex->stream = STREAM_OPEN;
+}
+
+void stream_on_disconnect(conn_room *room, uint32_t slot) {
+    exchange *ex = &room->handles.slots[slot];
+    if (ex->stream == STREAM_KEPT || ex->stream == STREAM_OPEN) {
+        stream_count(room, -1);
+    }
+    ex->conn = NULL;
+    ex->stream = STREAM_GONE;
+    stream_tell(room, slot, TB_NEWS_GONE);
+}
+
+void stream_settle(conn_room *room, conn *con) {
+    if (con->first == HANDLE_NONE) {
+        return;
+    }
+    exchange *ex = &room->handles.slots[con->first];
+    if (ex->stream == STREAM_OPEN && ex->asked && con->sink.pending.len - con->sink.sent <= STREAM_LOW) {
+        ex->asked = false;
+        stream_tell(room, con->first, TB_NEWS_MORE);
+    }
+}
+
+void stream_take_news(conn_room *room, uint64_t *news, uint32_t pairs_max) {
+    uint32_t count = 0;
+    while (room->news_first != HANDLE_NONE && count < pairs_max) {
+        const uint32_t slot = room->news_first;
+        exchange *ex = &room->handles.slots[slot];
+        room->news_first = ex->news_next;
+        news[1 + 2 * count] = handle_of(&room->handles, slot);
+        news[2 + 2 * count] = ex->news;
+        count++;
+        ex->news = 0;
+        if (ex->stream == STREAM_GONE) {
+            handle_close(&room->handles, slot);
+        }
+    }
+    news[0] = count;
+}

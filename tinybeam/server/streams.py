@@ -1,0 +1,151 @@
+"""The answers of one server whose bodies come in parts, from their beginning to their end.
+
+Owns:  which handle belongs to which stream, and who sends signs of life.
+Knows: the engine's news: that a client wants more, or has left.
+Never: runs what gives the parts: that is a process, which whoever runs processes runs.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from time import monotonic
+from typing import Any, Final
+
+import msgspec
+
+from tinybeam import native
+from tinybeam.errors import ClientDisconnected
+from tinybeam.http import HEARTBEAT, Request, Response, beginning
+from tinybeam.process import GenServer, ProcessRef, Producer, send_after
+from tinybeam.router import Endpoint
+from tinybeam.server.engine import Engine
+from tinybeam.server.request_process import RunningRequest
+from tinybeam.server.stream import Stream
+
+_encode = msgspec.msgpack.Encoder().encode
+# So much of a body is made before the client has taken what there was, beside the one part that comes to it.
+WINDOW_BYTES: Final = 256 * 1024
+# How often it is looked which streams have been silent for long.
+LOOK_MS: Final = 1000
+
+
+class Streams:
+    """All that are open now."""
+
+    def __init__(self, engine: Engine, *, access_log: bool = False) -> None:
+        self._engine = engine
+        self._access_log = access_log
+        self._open: dict[int, tuple[Producer, Stream]] = {}
+        self._lock = threading.Lock()
+        self._pulse: ProcessRef[Pulse] | None = None
+        self._draining = False
+        self._closed = False
+
+    def begin(self, request: Request, endpoint: Endpoint, response: Response) -> None:
+        """Begins an answer; its parts follow when the engine asks for them. Raises what the source's iter() raises."""
+        stream = Stream(self._engine, request, endpoint, response, forget=self._forget, access_log=self._access_log)
+        ref = _producer_of(endpoint).start(response.source, stream)
+        producer: Producer = ref._process
+        if request.method == "HEAD":
+            self._leave(request.handle, producer, stream)  # the engine is done with the head
+        else:
+            self._put(request.handle, producer, stream)
+        if self._engine.respond(_encode([beginning(request.handle, response)])) not in (
+            *(native.OK, native.EDISCONNECTED),  # of a client that has left there will be news
+        ):
+            self._leave(request.handle, producer, stream)  # it was answered already, because it took too long
+
+    def _put(self, handle: int, producer: Producer, stream: Stream) -> None:
+        lasting = stream.heartbeat_s is not None
+        with self._lock:
+            self._open[handle] = producer, stream
+            ended = self._closed or (self._draining and lasting)
+            if lasting and self._pulse is None and not ended:
+                self._pulse = Pulse.start(self)
+        if ended:
+            producer.finish()
+
+    def on_news(self, news: list[tuple[int, int]]) -> None:
+        """What the engine tells of streams."""
+        for handle, what in news:
+            found = self._open.get(handle)
+            if found is None:
+                continue
+            if what == native.NEWS_MORE:
+                found[0].ask(WINDOW_BYTES)
+            else:
+                self._leave(handle, *found)
+
+    def running(self) -> list[RunningRequest]:
+        """The requests whose answers are not whole yet."""
+        return [stream.listed(producer.actor_ref) for producer, stream in list(self._open.values())]
+
+    def drain(self) -> None:
+        """Ends the streams that have no end of their own: events."""
+        with self._lock:
+            self._draining = True
+            found = [producer for producer, stream in self._open.values() if stream.heartbeat_s is not None]
+        for producer in found:
+            producer.finish()
+
+    def close(self) -> None:
+        """The engine has closed: nobody reads any of them."""
+        with self._lock:
+            self._closed = True
+            found = list(self._open.items())
+            pulse, self._pulse = self._pulse, None
+        for handle, (producer, stream) in found:
+            self._leave(handle, producer, stream)
+        if pulse is not None:
+            pulse.stop(block=False)
+
+    def _leave(self, handle: int, producer: Producer, stream: Stream) -> None:
+        self._forget(handle)
+        stream.close()
+        producer.cancel(ClientDisconnected("the client has left before the answer was whole"))
+
+    def _forget(self, handle: int) -> None:
+        self._open.pop(handle, None)
+
+    def beat(self) -> bool:
+        """Sends a sign of life where there was none for long. False when there is nobody left to send one to."""
+        now_s = monotonic()
+        quiet = [stream for _, stream in list(self._open.values()) if stream.heartbeat_s is not None]
+        for stream in quiet:
+            if now_s - stream.sent_s >= (stream.heartbeat_s or 0):
+                stream.send(HEARTBEAT)
+        if quiet:
+            return True
+        with self._lock:
+            if any(stream.heartbeat_s is not None for _, stream in self._open.values()):
+                return True
+            self._pulse = None
+            return False
+
+
+class Pulse(GenServer):
+    """Looks after quiet streams while there are any."""
+
+    def init(self, streams: Streams) -> Any:
+        send_after(self.actor_ref, "look", LOOK_MS)
+        return streams
+
+    def handle_info(self, message: Any, streams: Streams) -> Any:
+        """It is time to look."""
+        if streams.beat():
+            send_after(self.actor_ref, "look", LOOK_MS)
+        else:
+            self.stop()
+        return streams
+
+
+_classes: weakref.WeakKeyDictionary[Endpoint, type[Producer]] = weakref.WeakKeyDictionary()
+
+
+def _producer_of(endpoint: Endpoint) -> type[Producer]:
+    """A class of its own for each endpoint: whether one blocks is found out by class."""
+    cls: type[Producer] | None = _classes.get(endpoint)
+    if cls is None:
+        cls = _classes[endpoint] = type("Stream", (Producer,), {"blocking": endpoint.blocking})
+    return cls
