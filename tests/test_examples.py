@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -50,6 +51,24 @@ def bank(client: httpx.Client) -> None:
         assert answer.json() == {"ada": 70, "bob": 130}
 
 
+def stream(client: httpx.Client) -> None:
+    """A body made line by line, news for whoever listens, and files."""
+    assert client.get("/numbers/3").text == "0\n1\n2\n"
+    heard = threading.Event()
+
+    def publish() -> None:
+        while not heard.is_set():  # whoever is not listening yet misses what is said
+            httpx.post(client.base_url.join("/news"), content=b"hello", trust_env=False)
+
+    thread = threading.Thread(target=publish)
+    with client.stream("GET", "/news") as listening:
+        thread.start()
+        assert next(listening.iter_lines()) == "data: hello"
+        heard.set()
+        thread.join()
+    assert client.get("/assets/none").status_code == 404
+
+
 def rate_limit(client: httpx.Client) -> None:
     """Each client has a bucket of its own."""
     ada = [client.get("/limited", headers={"X-Client": "ada"}).status_code for _ in range(50)]
@@ -71,6 +90,7 @@ CHECKS: dict[str, Callable[[httpx.Client], None]] = {
     "hello": hello,
     "key_value": key_value,
     "rate_limit": rate_limit,
+    "stream": stream,
     "workers": workers,
 }
 

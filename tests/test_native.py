@@ -32,6 +32,7 @@ RESULTS: dict[str, Any] = {
 # The types that an argument of the C type may have here. `const void *` is what C only reads: octets.
 ARGUMENTS: dict[str, Any] = {
     "const tb_config *": POINTER(native.EngineConfig),
+    "const tb_static *": POINTER(native.StaticOptions),
     "tb_stats *": POINTER(native.EngineStats),
     "tb_engine **": POINTER(c_void_p),
     "tb_engine *": c_void_p,
@@ -143,7 +144,7 @@ def echo_source() -> str:
     for name, (result, arguments) in calls().items():
         names = [f"a{i}" for i in range(len(arguments))]
         typed = ", ".join(
-            f"{kind.replace('tb_config', 'void').replace('tb_stats', 'void').replace('tb_engine', 'void')} {argument}"
+            f"{re.sub('tb_(config|stats|static|engine)', 'void', kind)} {argument}"
             for kind, argument in zip(arguments, names, strict=True)
         )
         stores = "".join(f" seen[{i}] = (uint64_t){argument};" for i, argument in enumerate(names))

@@ -111,6 +111,11 @@ class Config:
     # The operating system's limit on open files (ulimit -n) applies as well.
     connections_max: int = _whole(65_536, 1, 1 << 20, "Most connections; further ones wait in the backlog.")
 
+    # A page's worth of styles, scripts and icons; the rest comes from the kernel's own cache.
+    file_cache_bytes_max: int = _whole(
+        16 << 20, 1, 1 << 40, "Most memory for hot small files of `router.static`; 1 is as good as none."
+    )
+
     # nginx grants 60 s, Bandit and others none or 15 s. A head is one packet: who needs 10 s for it holds us up.
     header_timeout_ms: int = _whole(
         10_000, 1, _DAY_MS, "How long a request's head may take, from its first octet or from the connect."

@@ -102,6 +102,7 @@ KNOBS: Final = (
     "transfer_bytes_per_s_min",
     "takeover_ms",
     "standby_idle_ms",
+    "file_cache_bytes_max",
 )
 COUNTERS: Final = (
     "connections_open",
@@ -124,6 +125,7 @@ COUNTERS: Final = (
     "runners",
     "standbys",
     "streams",
+    "files",
 )
 
 
@@ -131,6 +133,12 @@ class EngineConfig(Structure):
     """`tb_config`; 0 means the engine's default."""
 
     _fields_ = [(name, c_uint64) for name in KNOBS]
+
+
+class StaticOptions(Structure):
+    """`tb_static`."""
+
+    _fields_ = [("index", c_char_p), ("fields", c_char_p), ("fields_len", c_uint64), ("flags", c_uint64)]
 
 
 class EngineStats(Structure):
@@ -157,6 +165,7 @@ PROTOTYPES: Final[dict[str, tuple[Any, list[Any]]]] = {
         c_int32,
         [c_void_p, c_char_p, c_size_t, c_uint32, c_char_p, c_size_t, c_char_p, c_size_t],
     ),
+    "tb_engine_add_static": (c_int32, [c_void_p, c_char_p, c_size_t, c_char_p, POINTER(StaticOptions)]),
     "tb_engine_drain": (c_int32, [c_void_p]),
     "tb_engine_wake": (c_int32, [c_void_p]),
     "tb_engine_wakeup_fd": (c_int32, [c_void_p]),

@@ -67,8 +67,8 @@ extern "C" {
  * if it waits for that, or 413 if its body is longer; the whole request comes in a later batch, with another handle. */
 #define TB_KIND_CONTINUE 100
 /* Begins an answer whose body comes in parts, of `length` octets in all, or of as many as come where that is
- * TB_LENGTH_UNKNOWN. TB_NEWS_MORE follows when the first part is wanted. The handle is spent as an answer, and from then
- * on names the stream: */
+ * TB_LENGTH_UNKNOWN. TB_NEWS_MORE follows when the first part is wanted. The handle is spent as an answer, and from
+ * then on names the stream: */
 #define TB_KIND_STREAM 101
 #define TB_KIND_PART 102 /* the next octets of the body */
 #define TB_KIND_ASK 103  /* the same; and TB_NEWS_MORE is wanted once the client has taken nearly all */
@@ -124,6 +124,7 @@ typedef struct tb_config {
     uint64_t transfer_bytes_per_s_min; /* of a body and of a response, once they are slow */
     uint64_t takeover_ms;
     uint64_t standby_idle_ms;
+    uint64_t file_cache_bytes_max; /* of all hot small files; 1 is as good as none */
 } tb_config;
 
 /* Counters since the engine was opened, except those marked "now". */
@@ -148,6 +149,7 @@ typedef struct tb_stats {
     uint64_t runners;  /* now */
     uint64_t standbys; /* now */
     uint64_t streams;  /* now: answers that come in parts, and are not whole yet */
+    uint64_t files;    /* requests beneath a mount that were answered in C */
 } tb_stats;
 
 typedef struct tb_engine tb_engine;
@@ -178,6 +180,18 @@ TB_EXPORT int32_t tb_engine_listen_unix(tb_engine *engine, const char *path, uin
 /* Adds a constant: GET and HEAD of this exact path are answered in C. Before tb_engine_listen only. */
 TB_EXPORT int32_t tb_engine_add_constant(tb_engine *engine, const void *path, size_t path_len, uint32_t status,
                                          const void *fields, size_t fields_len, const void *body, size_t body_len);
+#define TB_STATIC_HIDDEN 1        /* names that begin with a dot are found too */
+#define TB_STATIC_PRECOMPRESSED 2 /* name.br, name.zst and name.gz are sent in place of name to who takes them */
+#define TB_STATIC_PASS 4          /* what is not found goes on to the router, instead of a 404 */
+typedef struct tb_static {
+    const char *index;  /* what stands for a directory; NULL: directories are not found */
+    const void *fields; /* "Name: value\r\n" for each, at most 1024 octets; of 200, 206 and 304 */
+    uint64_t fields_len;
+    uint64_t flags; /* TB_STATIC_... */
+} tb_static;
+/* Serves the files of a directory to GET and HEAD beneath a prefix, "" or "/a/b". Before tb_engine_listen only. */
+TB_EXPORT int32_t tb_engine_add_static(tb_engine *engine, const void *prefix, size_t prefix_len, const char *directory,
+                                       const tb_static *options);
 /* Stops accepting, closes idle connections, ends the others after their answer. TB_POLL_DRAINED follows. */
 TB_EXPORT int32_t tb_engine_drain(tb_engine *engine);
 /* Makes the scheduler's poll return with TB_POLL_WAKE. Any thread. */

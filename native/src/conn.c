@@ -18,6 +18,7 @@
 
 #include "deadline.h"
 #include "exchange.h"
+#include "files.h"
 #include "intake.h"
 #include "stream.h"
 
@@ -116,7 +117,7 @@ void conn_bury(conn_room *room) {
 /* Whether there is any use in reading now: not while answers cannot be written, nor while what was read has to wait. */
 static bool conn_may_read(const conn *con) {
     return !con->eof && !con->closing && !con->waiting && con->refusal == 0 && con->sink.pending.len == 0 &&
-           !con->sink.broken && !intake_blocked(con);
+           !con->shipping && !con->sink.broken && !intake_blocked(con);
 }
 
 /* Whether input was kept that may be parsed now. */
@@ -222,6 +223,7 @@ static void conn_settle(conn_room *room, conn *con) {
     if (room->out.sink == &con->sink) {
         output_flush(&room->out);
     }
+    files_settle(room, con);
     if (con->sink.broken) {
         conn_close(room, con);
         return;

@@ -15,7 +15,7 @@ static deadline_phase deadline_phase_of(const conn *con) {
     if (con->lingering) {
         return DEADLINE_LINGER;
     }
-    if (con->sink.pending.len > 0) {
+    if (con->sink.pending.len > 0 || con->shipping) {
         return DEADLINE_WRITE;
     }
     if (con->protocol != NULL) {

@@ -202,6 +202,30 @@ int32_t tb_engine_add_constant(tb_engine *engine, const void *path, size_t path_
     return code;
 }
 
+int32_t tb_engine_add_static(tb_engine *engine, const void *prefix, size_t prefix_len, const char *directory,
+                             const tb_static *options) {
+    if (prefix == NULL || directory == NULL || options == NULL || options->fields_len > INT32_MAX ||
+        (options->fields == NULL && options->fields_len > 0)) {
+        return TB_EINVAL;
+    }
+    int32_t code = engine_enter(engine);
+    if (code != TB_OK) {
+        return code;
+    }
+    const mount_options given = {
+        .index = options->index,
+        .fields = options->fields,
+        .fields_len = options->fields_len,
+        .hidden = (options->flags & TB_STATIC_HIDDEN) != 0,
+        .precompressed = (options->flags & TB_STATIC_PRECOMPRESSED) != 0,
+        .passes = (options->flags & TB_STATIC_PASS) != 0,
+    };
+    const bool late = engine->sched.acceptor.count > 0;
+    code = late ? TB_EINVAL : mount_push(&engine->sched.room.mounts, prefix, prefix_len, directory, &given);
+    engine_leave(engine);
+    return code;
+}
+
 int32_t tb_engine_drain(tb_engine *engine) {
     int32_t code = engine_enter(engine);
     if (code != TB_OK) {
@@ -435,6 +459,7 @@ int32_t tb_engine_stats(tb_engine *engine, tb_stats *out) {
         .timeouts_keepalive = stats_of(&from->timeouts_keepalive),
         .timeouts_write = stats_of(&from->timeouts_write),
         .streams = stats_of(&from->streams),
+        .files = stats_of(&from->files),
         .polls = stats_of(&from->polls),
         .takeovers = stats_of(&from->takeovers),
         .standbys = atomic_load(&engine->lob.standbys),

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shipment.h"
 #include "stream.h"
 #include "tinybeam.h"
 
@@ -115,6 +116,8 @@ static void exchange_pop(conn_room *room, conn *con) {
     exchange *ex = &room->handles.slots[slot];
     con->first = ex->next;
     con->in_flight--;
+    shipment_close(ex->cargo);
+    ex->cargo = NULL;
     con->unsafe_in_flight = (uint16_t)(con->unsafe_in_flight - !ex->safe);
     if (ex->news != 0) { /* it is on the list of those, and goes when it is taken off */
         ex->conn = NULL;
@@ -133,6 +136,10 @@ static void exchange_flush_ready(conn_room *room, conn *con) {
         if (ex->stream == STREAM_KEPT) {
             stream_on_turn(ex);
             return; /* more of it is to come */
+        }
+        if (ex->cargo != NULL) {
+            con->shipping = true;
+            return;
         }
         exchange_pop(room, con);
     }
@@ -325,7 +332,11 @@ void exchange_on_disconnect(conn_room *room, conn *con) {
         uint32_t slot = con->first;
         exchange *ex = &room->handles.slots[slot];
         con->first = ex->next;
-        if (ex->stream != STREAM_NONE) {
+        shipment_close(ex->cargo);
+        if (ex->cargo != NULL) {
+            ex->cargo = NULL;
+            handle_close(&room->handles, slot);
+        } else if (ex->stream != STREAM_NONE) {
             stream_on_disconnect(room, slot);
         } else if (ex->ready || ex->granted) { /* nobody has its handle */
             handle_close(&room->handles, slot);

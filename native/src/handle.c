@@ -76,6 +76,7 @@ bool handle_open(handle_table *table, uint64_t *handle, uint32_t *slot) {
     exchange *ex = &table->slots[index];
     ex->conn = NULL;
     ex->answer = NULL;
+    ex->cargo = NULL;
     ex->answer_len = 0;
     ex->next = HANDLE_NONE;
     ex->ready = ex->offered = ex->granted = false;

@@ -18,6 +18,7 @@
 #include "wheel.h"
 
 struct conn;
+struct shipment;
 
 enum { HANDLE_SLOT_BITS = 20, HANDLE_SLOTS_MAX = 1 << HANDLE_SLOT_BITS };
 #define HANDLE_NONE UINT32_MAX
@@ -27,6 +28,7 @@ typedef struct exchange {
     _Atomic uint64_t ticket; /* generation << 2 | state */
     struct conn *conn;       /* NULL once the client has left */
     uint8_t *answer;         /* the whole response, when it came before its turn on the wire */
+    struct shipment *cargo;  /* the file that is its body, or NULL */
     size_t answer_len;
     uint32_t next; /* the next exchange of the connection, or of the free list */
     bool ready;    /* answer holds what the wire waits for */

@@ -11,6 +11,7 @@
 
 #include "deadline.h"
 #include "exchange.h"
+#include "files.h"
 #include "protocol.h"
 #include "tinybeam.h"
 
@@ -161,6 +162,11 @@ static intake_step intake_next_bare(conn_room *room, conn *con, const parser_req
         const constant *item = constant_find(&room->constants, parsed->path, parsed->path_len);
         if (item != NULL) {
             return intake_answer_constant(room, con, item, kind) ? INTAKE_NEXT : INTAKE_ROOM;
+        }
+        mount *place = room->mounts.count == 0 ? NULL : mount_find(&room->mounts, parsed->path, parsed->path_len);
+        const files_step step = place == NULL ? FILES_PASSED : files_serve(room, con, place, parsed, kind);
+        if (step != FILES_PASSED) {
+            return step == FILES_SERVED ? INTAKE_NEXT : intake_shed(room, con);
         }
     }
     uint64_t handle;
@@ -319,7 +325,7 @@ static size_t intake_consume(conn_room *room, conn *con, const uint8_t *octets, 
     intake_step step = INTAKE_NEXT;
     bool open = batch_open(&room->batch);
     while (step == INTAKE_NEXT && !con->closing && con->refusal == 0 && !con->sink.broken &&
-           con->sink.pending.len == 0) {
+           con->sink.pending.len == 0 && !con->shipping) {
         size_t used = 0;
         step = con->request != NULL ? intake_next_body(room, con, octets + at, len - at, &used)
                                     : intake_next_head(room, con, octets + at, len - at, &used);

@@ -82,7 +82,8 @@ int32_t mount_push(mount_table *table, const void *prefix, size_t prefix_len, co
     mount place = {.rules = {.hidden = options->hidden},
                    .prefix_len = prefix_len,
                    .fields_len = options->fields_len,
-                   .precompressed = options->precompressed};
+                   .precompressed = options->precompressed,
+                   .passes = options->passes};
     if (!mount_is_prefix(prefix, prefix_len) || mount_is_taken(table, prefix, prefix_len) ||
         options->fields_len > ASSET_OPTION_FIELDS_MAX || !answer_fields_valid(options->fields, options->fields_len) ||
         (options->index != NULL && !locate_is_plain(options->index))) {

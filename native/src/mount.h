@@ -23,6 +23,7 @@ typedef struct mount_options {
     size_t fields_len;
     bool hidden;
     bool precompressed; /* name.br, name.zst and name.gz are sent in place of name, unless they are older than it */
+    bool passes;        /* what is not found is the router's */
 } mount_options;
 
 typedef struct mount {
@@ -32,6 +33,7 @@ typedef struct mount {
     size_t prefix_len;
     size_t fields_len;
     bool precompressed;
+    bool passes;
 } mount;
 
 typedef struct mount_table {

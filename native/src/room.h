@@ -18,6 +18,7 @@
 #include "buffer.h"
 #include "constant.h"
 #include "handle.h"
+#include "mount.h"
 #include "output.h"
 #include "overdue.h"
 #include "parser.h"
@@ -87,6 +88,7 @@ typedef struct conn {
     bool continue_due; /* owes a "100 Continue" once it is its turn */
     bool cut;          /* ends in the middle of an answer, once what there is of it was taken */
     bool reset;        /* and only so can it tell that this is not the end */
+    bool shipping;     /* the first of its answers is a file, and its head is out */
     uint32_t lingered; /* octets discarded */
     uint32_t served;   /* requests that were taken in */
     uint32_t parsed;   /* octets of `in` that the parser has seen and found too few */
@@ -137,6 +139,8 @@ typedef struct conn_room {
     uint32_t news_first; /* of the exchanges of which there is something to tell, or HANDLE_NONE */
     uint32_t news_last;
     constant_table constants;
+    mount_table mounts;
+    mount_reply *found; /* room for what a mount answers */
     response_clock clock;
     parser_limits limits;
     body_limits body_limits;

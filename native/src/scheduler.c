@@ -126,10 +126,12 @@ int32_t scheduler_init(scheduler *sched, const tb_config *config, uint64_t seed)
     scheduler_advance(sched);
     scheduler_init_lock(&room->fds_lock);
     constant_init(&room->constants, seed);
+    mount_init(&room->mounts, config->file_cache_bytes_max, seed);
+    room->found = malloc(sizeof *room->found);
     room->scratch_len = SCHEDULER_READ;
     room->scratch = malloc(SCHEDULER_READ);
     scheduler_init_fds(room);
-    if (room->scratch == NULL || !output_init(&room->out) ||
+    if (room->scratch == NULL || room->found == NULL || !output_init(&room->out) ||
         !handle_init(&room->handles, (uint32_t)config->handles_max, seed)) {
         return TB_ENOMEM;
     }
@@ -163,6 +165,9 @@ void scheduler_deinit(scheduler *sched) {
         handle_deinit(&room->handles);
     }
     constant_deinit(&room->constants);
+    mount_deinit(&room->mounts);
+    free(room->found);
+    room->found = NULL;
     output_deinit(&room->out);
     free(room->scratch);
     room->scratch = NULL;

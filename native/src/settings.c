@@ -42,6 +42,7 @@ static const settings_row settings_rows[] = {
     {500, 1u << 30}, /* transfer_bytes_per_s_min */
     {1, 60000}, /* takeover_ms */
     {10000, SETTINGS_DAY_MS}, /* standby_idle_ms */
+    {16 * 1024 * 1024, 1ull << 40}, /* file_cache_bytes_max */
 };
 /* clang-format on */
 

@@ -28,6 +28,7 @@ typedef struct stats {
     stats_counter timeouts_keepalive;
     stats_counter timeouts_write;
     stats_counter streams;
+    stats_counter files;
     /* These three are counted by any thread, with an atomic add. */
     stats_counter answers_refused;
     stats_counter answers_late;

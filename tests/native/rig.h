@@ -65,6 +65,7 @@ static const tb_config rig_config = {
     .transfer_bytes_per_s_min = 500,
     .takeover_ms = 1,
     .standby_idle_ms = 1000,
+    .file_cache_bytes_max = 1024 * 1024,
 };
 
 static inline rig *rig_open_with(const tb_config *config) {

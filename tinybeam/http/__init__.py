@@ -25,7 +25,7 @@ from tinybeam.http.answer import (
     beginning,
 )
 from tinybeam.http.event import HEARTBEAT, Event
-from tinybeam.http.fields import is_token
+from tinybeam.http.fields import field_octets_of, is_token
 from tinybeam.http.headers import Headers
 from tinybeam.http.parts import InParts
 from tinybeam.http.query import QueryParams
@@ -58,6 +58,7 @@ __all__ = [
     "answer",
     "as_response",
     "beginning",
+    "field_octets_of",
     "has_body",
     "is_token",
     "reason",

@@ -62,6 +62,11 @@ def checked_fields(headers: Pairs, body_bytes: int) -> list[tuple[str, str]]:
     return checked
 
 
+def field_octets_of(headers: Pairs) -> bytes:
+    """The octets of headers that are checked here. Raises what `checked_field` raises."""
+    return field_octets(checked_fields(headers, -1))
+
+
 def field_octets(pairs: Iterable[tuple[str, str]]) -> bytes:
     r"""Checked pairs in the form that the engine takes.
 

@@ -15,6 +15,7 @@ from tinybeam.router.constant import Constant, engine_constant
 from tinybeam.router.pattern import Pattern
 from tinybeam.router.route import ANY_METHOD, Endpoint, Route
 from tinybeam.router.segment import Segment
+from tinybeam.router.static import Mount, file_handler
 from tinybeam.router.trie import Match, Node
 
 Ready = tuple[Route, Pattern, Endpoint, Guard | None]
@@ -48,6 +49,35 @@ def tries(rows: Sequence[Ready]) -> dict[str, Node]:
     if "GET" in methods:
         methods.add("HEAD")
     return {method: _trie(method, rows) for method in methods}
+
+
+def file_routes(mounts: Sequence[tuple[Mount, str]], routes: Sequence[Route]) -> list[Route]:
+    """Routes for what is beneath mounts, so that all other methods are answered 405, and files where no engine serves.
+
+    Raises ConfigError for a prefix that is mounted twice, and for a route that would never be asked.
+    """
+    found: list[Route] = []
+    places: dict[str, str] = {}
+    for mount, place in mounts:
+        if mount.prefix in places:
+            raise ConfigError(f"{place}: {mount.prefix or '/'} is mounted already, at {places[mount.prefix]}")
+        places[mount.prefix] = place
+        if mount.passes:
+            continue
+        _refuse_covered(mount, place, routes)
+        handler = file_handler(mount)
+        for text in (mount.prefix, f"{mount.prefix}/{{path:path}}"):
+            found.append(Route(("GET",), Pattern.parse(text), handler, place, f"files of {mount.directory}"))
+    return found
+
+
+def _refuse_covered(mount: Mount, place: str, routes: Sequence[Route]) -> None:
+    for route in routes:
+        gets = {"GET", "HEAD", "*"} & set(route.methods)
+        if route.pattern is not None and gets and not route.is_constant and mount.covers(route.pattern.text):
+            raise ConfigError(
+                f"{route}: would never be asked, because {place} serves files there; add missing='next' to that"
+            )
 
 
 def constants(by_path: dict[str, dict[str, Match]]) -> list[Constant]:

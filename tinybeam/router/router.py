@@ -7,7 +7,9 @@ Never: a change to the functions it decorates: they are returned as they are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import os
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, TypeVar, Unpack, overload
 
 from tinybeam.errors import ConfigError
@@ -18,10 +20,12 @@ from tinybeam.router.options import FallbackOptions, GuardFunction, RouteOptions
 from tinybeam.router.pattern import Pattern
 from tinybeam.router.place import caller_place
 from tinybeam.router.route import ANY_METHOD, Route
+from tinybeam.router.static import Missing, Mount, mount_of
 from tinybeam.router.table import RouteTable
 
 F = TypeVar("F", bound=Callable[..., Any])
 _UNSET: Any = object()
+_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 class Router:
@@ -54,6 +58,7 @@ class Router:
         self._routes: list[Route] = []
         self._fallbacks: list[Route] = []
         self._children: list[object] = []
+        self._mounts: list[tuple[Mount, str]] = []
 
     def route(self, path: str, methods: Iterable[str], **options: Unpack[RouteOptions]) -> Callable[[F], F]:
         """A route for these methods, or for all of them ("*"); one for a request's own method goes before that."""
@@ -106,6 +111,46 @@ class Router:
 
         return decorate if handler is None else decorate(handler)
 
+    def static(
+        self,
+        prefix: str,
+        directory: str | os.PathLike[str],
+        *,
+        index: str | None = "index.html",
+        cache_control: str | None = None,
+        immutable: bool = False,
+        precompressed: bool = False,
+        hidden: bool = False,
+        headers: Mapping[str, str] = _NO_HEADERS,
+        missing: Missing = "404",
+    ) -> None:
+        """The files of a directory beneath a prefix, for GET and HEAD: sent by the engine, which never asks Python.
+
+        They have ETag and Last-Modified, are conditional (RFC 9110 section 13), and can be had in ranges (section 14).
+        No path leads out of the directory.
+
+        - `index` stands for a directory, whose path is redirected to one with a slash; None: directories are not found.
+        - `cache_control` is said to caches; `immutable` is short for "for a year, and never ask again", for files whose
+          names change with their content. `headers` are added to each file.
+        - `precompressed`: name.br, name.zst and name.gz are sent in place of name to clients that take them.
+        - `hidden`: names that begin with a dot are found as well.
+        - `missing="next"`: what is not found goes on to the routes, instead of a 404.
+        """
+        place = caller_place()
+        mount = mount_of(
+            prefix,
+            directory,
+            place,
+            index=index,
+            cache_control=cache_control,
+            immutable=immutable,
+            precompressed=precompressed,
+            hidden=hidden,
+            headers=headers,
+            missing=missing,
+        )
+        self._mounts.append((mount, place))
+
     def children(self, children: Iterable[object]) -> None:
         """Processes that shall run beside the server: started before it, supervised, and stopped after it.
 
@@ -115,7 +160,7 @@ class Router:
 
     def compile(self) -> RouteTable:
         """The table of what was declared so far. Later declarations need another."""
-        return RouteTable(self._routes, self._fallbacks, self._children)
+        return RouteTable(self._routes, self._fallbacks, self._children, self._mounts)
 
     def _declare(
         self,

@@ -15,11 +15,13 @@ from tinybeam.router import build, shortcut
 from tinybeam.router.builtin import Builtin, allow
 from tinybeam.router.constant import Constant
 from tinybeam.router.route import Endpoint, Route
+from tinybeam.router.static import Mount
 from tinybeam.router.trie import Match, Node, find
 
 
 class RouteTable:
-    """An immutable table of routes. `constants` are those that an engine may answer by itself.
+    """An immutable table of routes. `constants` are those that an engine may answer by itself, `mounts` the
+    directories whose files it serves.
 
     Raises ConfigError for routes that stand in each other's way or cannot be called.
     """
@@ -35,12 +37,17 @@ class RouteTable:
         "_tries",
         "children",
         "constants",
+        "mounts",
     )
 
     def __init__(
-        self, routes: Sequence[Route], fallbacks: Sequence[Route] = (), children: Sequence[object] = ()
+        self,
+        routes: Sequence[Route],
+        fallbacks: Sequence[Route] = (),
+        children: Sequence[object] = (),
+        mounts: Sequence[tuple[Mount, str]] = (),
     ) -> None:
-        rows = build.ready(routes)
+        rows = build.ready([*routes, *build.file_routes(mounts, routes)])
         tries = build.tries(rows)
         self._any_method = tries.pop("*")
         self._tries: dict[str, Node] = tries
@@ -54,6 +61,7 @@ class RouteTable:
         # What shall run beside the server; its supervisor knows what they are.
         self.children = tuple(children)
         self.constants: tuple[Constant, ...] = tuple(build.constants(self._literals))
+        self.mounts = tuple(mount for mount, _ in mounts)
 
     @property
     def endpoints(self) -> tuple[Endpoint, ...]:

@@ -71,6 +71,8 @@ class Server(pykka.Actor):
     def _listen(self, table: RouteTable, config: Config) -> int | None:
         for constant in table.constants:
             self.engine.add_constant(*constant)
+        for mount in table.mounts:
+            self.engine.add_static(*mount)
         if config.uds is not None:
             self.engine.listen_unix(config.uds, config.backlog)
             return None

@@ -61,6 +61,14 @@ class Engine:
         )
         native.checked(code, f"cannot add the constant {path}")
 
+    def add_static(self, prefix: str, directory: str, index: str | None, fields: bytes, flags: int) -> None:
+        """From now on C serves the files of a directory to GET and HEAD. Only before listening. Raises OSError."""
+        octets = prefix.encode("ascii")
+        name = None if index is None else os.fsencode(index)
+        options = native.StaticOptions(name, fields, len(fields), flags)
+        code = self._library.tb_engine_add_static(self.pointer, octets, len(octets), os.fsencode(directory), options)
+        native.checked(code, f"cannot serve the files of {directory}")
+
     def respond(self, answers: bytes) -> int:
         """Spends the handles of an encoded list of answers, from any thread; returns native.OK or the first refusal."""
         return int(self._library.tb_engine_respond(self.pointer, answers, len(answers)))

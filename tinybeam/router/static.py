@@ -1,0 +1,143 @@
+"""Static files: directories that are served beneath a prefix, by the engine.
+
+Owns:  what a mount may be, and the handler that serves its files where no native engine does.
+Knows: what `tb_engine_add_static` takes.
+Never: a request that the native engine could answer: GET and HEAD beneath a mount do not reach Python.
+"""
+
+from __future__ import annotations
+
+import mimetypes
+import os
+import re
+import stat
+from collections.abc import Callable, Mapping
+from email.utils import formatdate
+from typing import Any, Final, Literal, NamedTuple
+
+from tinybeam.errors import ConfigError, HTTPError
+from tinybeam.http import Response, field_octets_of
+
+HIDDEN: Final = 1
+PRECOMPRESSED: Final = 2
+PASS: Final = 4
+
+IMMUTABLE: Final = "public, max-age=31536000, immutable"
+FIELD_BYTES_MAX: Final = 1024
+
+_PREFIX: Final = re.compile(r"(/[A-Za-z0-9\-._~!$&'()*+,;=:@]+)*")
+
+Missing = Literal["404", "next"]
+
+
+class Mount(NamedTuple):
+    """A mount in the engine's terms; `prefix` is "" or "/a/b"."""
+
+    prefix: str
+    directory: str
+    index_name: str | None
+    fields: bytes
+    flags: int
+
+    @property
+    def passes(self) -> bool:
+        """Whether what is not found goes on to the router."""
+        return bool(self.flags & PASS)
+
+    def covers(self, path: str) -> bool:
+        """Whether a path is beneath it.
+
+        >>> Mount("/assets", "/srv", None, b"", 0).covers("/assets/a.css")
+        True
+        """
+        return path == self.prefix or path.startswith(self.prefix + "/")
+
+
+def mount_of(
+    prefix: str,
+    directory: str | os.PathLike[str],
+    place: str,
+    *,
+    index: str | None,
+    cache_control: str | None,
+    immutable: bool,
+    precompressed: bool,
+    hidden: bool,
+    headers: Mapping[str, str],
+    missing: Missing,
+) -> Mount:
+    """Checks what was given. Raises ConfigError with the place."""
+    prefix = "" if prefix == "/" else prefix
+    if not isinstance(prefix, str) or not _PREFIX.fullmatch(prefix):
+        raise ConfigError(f"{place}: the prefix {prefix!r} must be / or like /assets, without a slash at its end")
+    found = os.path.abspath(directory)
+    if not os.path.isdir(found):
+        raise ConfigError(f"{place}: there is no directory {found}")
+    if index is not None and (not index or "/" in index or "\0" in index or index in (".", "..")):
+        raise ConfigError(f"{place}: index {index!r} must be the plain name of a file, such as index.html, or None")
+    if immutable and cache_control is not None:
+        raise ConfigError(f"{place}: immutable says what cache_control would say; give one of them")
+    if missing not in ("404", "next"):
+        raise ConfigError(f"{place}: missing is {missing!r}; it must be '404' or 'next'")
+    if not prefix and missing == "404":
+        raise ConfigError(f"{place}: at / no other route would ever be asked; add missing='next'")
+    control = IMMUTABLE if immutable else cache_control
+    try:
+        fields = field_octets_of({**headers, **({} if control is None else {"Cache-Control": control})})
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{place}: {error}") from None
+    if len(fields) > FIELD_BYTES_MAX:
+        raise ConfigError(f"{place}: the headers have {len(fields)} octets; {FIELD_BYTES_MAX} are allowed")
+    flags = (HIDDEN if hidden else 0) | (PRECOMPRESSED if precompressed else 0) | (PASS if missing == "next" else 0)
+    return Mount(prefix, found, index, fields, flags)
+
+
+def file_handler(mount: Mount) -> Callable[..., Response]:
+    """A handler for `{path:path}` beneath the mount, for where no native engine serves: whole files only."""
+
+    def static_file(request: Any, path: str = "") -> Response:
+        name = _name_of(mount, path)
+        try:
+            if os.path.isdir(name) and mount.index_name is not None:
+                if not request.path_raw.endswith("/"):
+                    return Response.redirect(request.path_raw + "/", 301)
+                name = os.path.join(name, mount.index_name)
+            with open(name, "rb", opener=_open_quickly) as file:
+                what = os.fstat(file.fileno())
+                if not stat.S_ISREG(what.st_mode):
+                    raise HTTPError(404, "there is no such file")
+                return _response(mount, request, name, what, file.read)
+        except PermissionError:
+            raise HTTPError(403, "this may not be read") from None
+        except OSError:
+            raise HTTPError(404, "there is no such file") from None
+
+    return static_file
+
+
+def _open_quickly(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)  # a FIFO must not hold us up
+
+
+def _name_of(mount: Mount, path: str) -> str:
+    segments = path.split("/")
+    odd = any(one in ("", ".", "..") for one in segments[:-1]) or segments[-1] in (".", "..")
+    hidden = not mount.flags & HIDDEN and any(one.startswith(".") for one in segments)
+    if odd or hidden or "\0" in path or "\\" in path:
+        raise HTTPError(404, "there is no such file")
+    root = os.path.realpath(mount.directory)
+    name = os.path.realpath(os.path.join(root, path))
+    if name != root and not name.startswith(os.path.join(root, "")):
+        raise HTTPError(404, "there is no such file")
+    return name
+
+
+def _response(mount: Mount, request: Any, name: str, what: os.stat_result, read: Callable[[], bytes]) -> Response:
+    lines = mount.fields.decode("latin-1").split("\r\n")[:-1]
+    fields = {key: value for key, _, value in (line.partition(": ") for line in lines)}
+    fields["ETag"] = tag = f'"{what.st_mtime_ns:x}-{what.st_size:x}"'
+    fields["Last-Modified"] = formatdate(what.st_mtime, usegmt=True)
+    if tag in request.headers.get("if-none-match", ""):
+        return Response(None, 304, fields)
+    kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    return Response(read(), 200, fields, f"{kind}; charset=utf-8" if kind.startswith("text/") else kind)
