@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -77,6 +78,16 @@ def rate_limit(client: httpx.Client) -> None:
     assert client.get("/limited", headers={"X-Client": "bob"}).text == "yay"
 
 
+def news(client: httpx.Client) -> None:
+    """Many wait, and all are told."""
+    with ThreadPoolExecutor() as pool:
+        waiting = [pool.submit(client.get, "/news/weather", timeout=30) for _ in range(4)]
+        told = 0
+        while told < len(waiting):
+            told += client.post("/news/weather", content="sunny").json()["told"]
+        assert {answer.result().text for answer in waiting} == {"sunny"}
+
+
 def workers(client: httpx.Client) -> None:
     """What an owner is given stays with their worker."""
     for owner in ("ada", "bob", "cid", "dan", "eve"):
@@ -89,6 +100,7 @@ CHECKS: dict[str, Callable[[httpx.Client], None]] = {
     "counter": counter,
     "hello": hello,
     "key_value": key_value,
+    "news": news,
     "rate_limit": rate_limit,
     "stream": stream,
     "workers": workers,

@@ -202,3 +202,11 @@ def test_as_response_says_the_same_in_full(result: object) -> None:
 def test_a_response_is_passed_through_as_it_is() -> None:
     response = Response("a")
     assert as_response(response) is response
+
+
+def test_a_coroutine_is_refused_with_what_to_write_and_leaves_no_warning() -> None:
+    async def forgotten() -> str:
+        return "never"
+
+    with pytest.raises(TypeError, match="returned a coroutine: make it, or the decorator around it, `async def`"):
+        answer(7, forgotten())

@@ -143,29 +143,6 @@ def test_a_handler_that_does_not_fit_its_path_is_refused_with_its_place(handler:
     assert "test_call.py:" in str(caught.value)
 
 
-async def coroutine(request: Request) -> str:
-    return "a"
-
-
-async def generator(request: Request) -> Any:
-    yield "a"
-
-
-class Async:
-    async def __call__(self, request: Request) -> str:
-        return "a"
-
-
-@pytest.mark.parametrize("function", [coroutine, generator, Async(), functools.partial(coroutine)])
-def test_an_async_function_is_refused_when_it_is_declared(function: Any) -> None:
-    router = Router()
-    for declare in (router.get("/"), router.fallback):
-        with pytest.raises(ConfigError, match=r"test_call.py:\d+: async functions are not supported yet; write `def`"):
-            declare(function)
-    with pytest.raises(ConfigError, match="when=: async functions are not supported yet"):
-        router.get("/", when=function)
-
-
 @pytest.mark.parametrize(
     "guard",
     [

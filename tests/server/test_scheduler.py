@@ -139,6 +139,21 @@ def test_a_request_that_is_dealt_to_the_pool_is_the_runners_no_more(monkeypatch:
     assert seen == [(request, None)]
 
 
+def test_a_request_that_is_dealt_to_the_event_loop_is_the_runners_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def handler(request: Request) -> str:
+        return "done"
+
+    router = Router()
+    router.get("/")(handler)
+    table = router.compile()
+    scheduler = make_scheduler(FakeEngine(), table)
+    turn, request, seen = Turn(), Request(handle=7, method="GET", path_raw="/"), []
+    turn.request = request
+    monkeypatch.setattr(scheduler.loop, "deal", lambda *work: seen.append((work[1], turn.request)))
+    assert scheduler.run_judged(turn, table.endpoints[0], request, ()) is None
+    assert seen == [(request, None)]
+
+
 class Clock:
     """Stands in for the module `time`."""
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 
 import pytest
 
 from tinybeam import HTTPError, Request, Response, Router
+from tinybeam.process import exit, receive_async, self_ref
 from tinybeam.testing.client import Client
 from tinybeam.testing.live import LiveClient
 from tinybeam.testing.local import LocalClient
@@ -62,6 +64,25 @@ def make_app() -> Router:
     @router.get("/crash")
     def crash(request: Request) -> str:
         raise RuntimeError("scripted")
+
+    @router.get("/async/{tag}")
+    async def later(request: Request, tag: str) -> object:
+        me = self_ref()
+        asyncio.get_running_loop().call_soon(me.send, tag)
+        return [await receive_async(30), request.path]
+
+    @router.get("/async-crash")
+    async def crash_later(request: Request) -> str:
+        await asyncio.sleep(0)
+        raise SystemExit
+
+    @router.get("/kill")
+    async def kill(request: Request) -> str:
+        exit(self_ref(), "kill")
+        try:
+            await asyncio.sleep(30)
+        finally:
+            return "a late answer"  # noqa: B012
 
     @router.get("/exit")
     def leave(request: Request) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 from typing import Any
 
 import msgspec
@@ -25,6 +27,7 @@ PATHS = [
     "/latin",
     "/teapot",
     "/missing",
+    "/async/tag",
 ]
 
 # Fields that only a server on a network has reason to send.
@@ -83,9 +86,44 @@ def test_targets_that_are_no_path_are_the_same(
 
 
 def test_a_crash_is_a_500_and_the_next_request_is_served(either: Client) -> None:
-    for path in ("/crash", "/exit"):
+    for path in ("/crash", "/exit", "/async-crash"):
         assert either.get(path).status == 500
         assert either.get("/").text == "yay"
+
+
+def test_an_async_handler_is_run_in_one_event_loop_and_is_a_process(either: Client) -> None:
+    for tag in ("a", "b"):
+        assert either.get(f"/async/{tag}").json() == [tag, f"/async/{tag}"]
+    assert either.get("/kill").status == 503
+    assert either.get("/async/c").json() == ["c", "/async/c"]
+
+
+def test_an_async_handler_runs_though_the_test_is_in_an_event_loop(local_client: LocalClient) -> None:
+    async def test() -> object:
+        return local_client.get("/async/a").json()
+
+    assert asyncio.run(test()) == ["a", "/async/a"]
+
+
+def test_the_event_loop_of_a_local_client_ends_with_it(tinybeam_app: Router) -> None:
+    for end in (LocalClient.close, lambda client: None):
+        client = LocalClient(tinybeam_app)
+        client.close()  # there is none yet
+        client.get("/async/a")
+        assert client._loop is not None
+        thread = client._loop._thread
+        end(client)
+        del client
+        gc.collect()
+        assert not thread.is_alive()
+
+
+def test_a_local_client_that_was_closed_goes_on_with_another_event_loop(tinybeam_app: Router) -> None:
+    client = LocalClient(tinybeam_app)
+    client.get("/async/a")
+    client.close()
+    assert client.get("/async/b").json() == ["b", "/async/b"]
+    client.close()
 
 
 def test_a_reply_has_status_headers_text_json_and_body(either: Client) -> None:

@@ -7,7 +7,7 @@ Never: a half-made answer: a result that cannot be sent raises here, while its r
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from tinybeam.errors import HTTPError
@@ -126,6 +126,11 @@ def _other(handle: int, result: object) -> Answer:
         return _full(handle, result)
     if is_source(result):
         raise InParts(Response.stream(result))  # type: ignore[arg-type]  # it has been looked at
+    if isinstance(result, Coroutine):
+        result.close()
+        raise TypeError(
+            "a handler that is a `def` returned a coroutine: make it, or the decorator around it, `async def`"
+        )
     raise TypeError(
         f"a handler returned {type(result).__name__}; it may return str, bytes, dict, list, a dataclass, "
         "a msgspec.Struct, None, a Response, (status, body), (status, headers, body) or an iterator of parts"

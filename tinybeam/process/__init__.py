@@ -49,6 +49,7 @@ from tinybeam.process.introspection import (
     trace,
 )
 from tinybeam.process.links import demonitor, link, monitor, process_flag, self_ref, unlink
+from tinybeam.process.loop_here import enter_loop, occupant
 from tinybeam.process.messages import Down, Exit, Monitor, Request, Timeout
 from tinybeam.process.names import register, registered, unregister, whereis
 from tinybeam.process.outcomes import Done, Exited
@@ -58,6 +59,7 @@ from tinybeam.process.producer import Producer, Wait
 from tinybeam.process.pubsub import PubSub
 from tinybeam.process.ready_queue import ReadyQueue, ready
 from tinybeam.process.receiving import Call, receive
+from tinybeam.process.receiving_async import receive_async
 from tinybeam.process.ref import ProcessRef
 from tinybeam.process.registry import Registry, Via
 from tinybeam.process.results import Ignore, NoReply, Ok, Reply, Stop, reply
@@ -136,15 +138,18 @@ __all__ = [
     "child_spec",
     "dead_letters",
     "demonitor",
+    "enter_loop",
     "exit",
     "get_state",
     "is_guest",
     "link",
     "monitor",
+    "occupant",
     "process_flag",
     "process_stats",
     "ready",
     "receive",
+    "receive_async",
     "register",
     "registered",
     "replace_state",

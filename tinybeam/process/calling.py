@@ -161,8 +161,10 @@ async def call_from_loop(ref: Any, message: Any, timeout: float | None) -> Any:
     if not bonds.expect(process, from_):
         raise NoProcess(f"{ref} had ended")
     process._post((CALL, message, from_))
-    await asyncio.wait((future,), timeout=timeout)
-    bonds.settle(process, from_)
+    try:
+        await asyncio.wait((future,), timeout=timeout)
+    finally:  # who waits may be cancelled
+        bonds.settle(process, from_)
     if not from_.answered:
         raise CallTimeout(f"{ref} gave no answer within {timeout:g} s{_circle(process)}")
     return from_.get()

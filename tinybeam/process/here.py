@@ -27,6 +27,9 @@ class Here:
 
     __slots__ = ("depth", "process", "runner")
 
+    in_loop = False
+    """Whether this thread is an event loop's, which nothing should hold up."""
+
     def __init__(self) -> None:
         # The process whose code runs now, innermost; None in a thread that is no process' and not a guest yet.
         self.process: Any = None

@@ -10,7 +10,7 @@ from __future__ import annotations
 import _thread
 from collections.abc import Callable
 from time import monotonic
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from tinybeam.process import bonds
 from tinybeam.process.answer import lock_timeout
@@ -22,6 +22,8 @@ from tinybeam.process.ready_queue import IDLE
 
 # What the process itself handles, when it has come out of its code.
 _NO_MESSAGES = (STOP, TIMEOUT)
+# What a search gives that has found none.
+NOTHING: Final[Any] = object()
 
 
 class Call(NamedTuple):
@@ -35,34 +37,59 @@ def receive(timeout: float | None = None, *, want: Callable[[Any], bool] | None 
     """Takes the first message, or the first that `want` says True to; waits for it so many seconds, None: for ever.
 
     Calls come as `Call(from_, message)`, casts and sends as they are. Raises ReceiveTimeout, and Ended in a process
-    that others have ended meanwhile.
+    that others have ended meanwhile; RuntimeError in an `async def` handler, for which there is `receive_async`.
     """
-    process = current()
+    here = local.here
+    if here.in_loop and here.depth == 0:
+        raise RuntimeError("receive would hold up the event loop; write `await receive_async(...)`")
+    search = Search(current(), want)
     deadline_s = None if timeout is None else monotonic() + timeout
-    seen = 0
-    while True:
+    while (message := search.look()) is NOTHING:
+        left_s = None if deadline_s is None else deadline_s - monotonic()
+        if (left_s is not None and left_s <= 0) or not _wait(search, left_s):
+            raise ReceiveTimeout(f"nothing came within {timeout:g} s")
+    return message
+
+
+class Search:
+    """The search for a message in a mailbox to which more may come meanwhile."""
+
+    __slots__ = ("_seen", "_want", "process")
+
+    def __init__(self, process: Any, want: Callable[[Any], bool] | None) -> None:
+        self.process = process
+        self._want = want
+        # So many were there already, and are not wanted.
+        self._seen = 0
+
+    def look(self) -> Any:
+        """Takes the first message that is wanted; NOTHING when none is there. Raises Ended."""
+        process, want = self.process, self._want
         for signal in _take_exits(process):
             signal(process)
         if process._dead:
             raise Ended
         entries = process._waiting()
-        for entry in entries[seen:]:
+        for entry in entries[self._seen :]:
             if entry[0] in _NO_MESSAGES:
                 continue
             if entry[0] == SYSTEM:
                 process._remove(entry)
                 entry[1](process)
-                seen = 0
+                self._seen = 0
                 break
             message = _shown(entry)
             if want is None or want(message):
                 process._remove(entry)
                 return message
         else:
-            seen = len(entries)
-        left_s = None if deadline_s is None else deadline_s - monotonic()
-        if (left_s is not None and left_s <= 0) or not _wait(process, seen, left_s):
-            raise ReceiveTimeout(f"nothing came within {timeout:g} s")
+            self._seen = len(entries)
+        return NOTHING
+
+    def is_due(self) -> bool:
+        """Whether there is something to look at, or to be told."""
+        process = self.process
+        return bool(process._dead) or _has_exits(process) or len(process._waiting()) > self._seen
 
 
 def _take_exits(process: Any) -> list[Any]:
@@ -85,8 +112,9 @@ def _shown(entry: Any) -> Any:
     return message if kind in (INFO, CAST) else Call(reply_to, message)
 
 
-def _wait(process: Any, seen: int, timeout: float | None) -> bool:
+def _wait(search: Search, timeout: float | None) -> bool:
     """Waits until there are more messages than were seen. False when the time is over."""
+    process = search.process
     receiver = _thread.allocate_lock()
     receiver.acquire()
     with bonds.lock:
@@ -95,12 +123,12 @@ def _wait(process: Any, seen: int, timeout: float | None) -> bool:
         bonds.bonds_of(process).receiver = receiver
     process._queued = IDLE  # so that who sends wakes us
     try:
-        if process._dead or _has_exits(process) or len(process._waiting()) > seen:
+        if search.is_due():
             return True
         runner = local.here.runner
         if runner is not None:
             runner.let_go()
-        return receiver.acquire(True, lock_timeout(timeout)) or len(process._waiting()) > seen
+        return receiver.acquire(True, lock_timeout(timeout)) or search.is_due()
     finally:
         with bonds.lock:
             if process._bonds is not None:

@@ -23,13 +23,6 @@ _POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 _BY_NAME = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
 
 
-def refuse_async(function: object, what: str) -> None:
-    """Raises ConfigError for an async function, or an object whose `__call__` is one."""
-    for candidate in (function, getattr(function, "__call__", None)):  # noqa: B004 - its kind is asked, not whether.
-        if inspect.iscoroutinefunction(candidate) or inspect.isasyncgenfunction(candidate):
-            raise ConfigError(f"{what}: async functions are not supported yet; write `def` (it may block)")
-
-
 def adapted_handler(route: Route) -> Handler:
     """The route's handler as (request, *values). It is the user's own function wherever that takes them in path order.
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from tinybeam.router.asynchronous import is_async
 from tinybeam.router.pattern import Pattern
 
 # A limit of a route that is left to the server's configuration.
@@ -53,18 +54,20 @@ class Route:
 class Endpoint:
     """A route made ready to run: call `handler(request, *values)` with what `RouteTable.match` gave.
 
+    Where it `is_async`, this gives something to await, in an event loop.
     `blocking` is what the user said of it, None for nothing. `judge` and `streams` belong to the server: what
     its runs have shown, and who sends bodies that come in parts.
     """
 
     __slots__ = (
-        *("blocking", "body_bytes_max", "handler", "judge"),
-        *("__weakref__", "request_timeout_ms", "route", "streams", "takes_body"),
+        *("__weakref__", "blocking", "body_bytes_max", "handler", "is_async", "judge"),
+        *("request_timeout_ms", "route", "streams", "takes_body"),
     )
 
     def __init__(self, handler: Callable[..., object], route: Route) -> None:
         self.handler = handler
         self.route = route
+        self.is_async = is_async(route.handler)
         self.blocking = route.blocking
         self.body_bytes_max = route.body_bytes_max
         self.request_timeout_ms = route.request_timeout_ms

@@ -14,7 +14,7 @@ from typing import Any, TypeVar, Unpack, overload
 
 from tinybeam.errors import ConfigError
 from tinybeam.http import is_token
-from tinybeam.router.call import refuse_async
+from tinybeam.router.asynchronous import is_async, refuse_async, refuse_async_generator
 from tinybeam.router.constant import constant_handler
 from tinybeam.router.options import FallbackOptions, GuardFunction, RouteOptions, checked_options
 from tinybeam.router.pattern import Pattern
@@ -39,7 +39,7 @@ class Router:
     - `when` is a guard: given the parameters that it names, and the request if it names that, it says whether the
       route is for this request; else the next one that matches is tried.
     - `do` is the answer itself instead of a handler: anything that a handler may return.
-    - `blocking` says whether the handler blocks; without it the server finds out.
+    - `blocking` says whether the handler blocks; without it the server finds out. An `async def` must not.
     - `body_bytes_max` is the largest body that the route takes, None for any that fits in memory; a larger one is
       answered 413 before it is read. Without it the server's own limit holds.
     - `request_timeout_ms` is how long the handler may take until the client is answered 504, None for ever.
@@ -105,7 +105,7 @@ class Router:
         limits = checked_options(place, options)
 
         def decorate(handler: F) -> F:
-            name = f"fallback {_checked_handler(handler, place)}"
+            name = f"fallback {_checked_handler(handler, place, limits.get('blocking'))}"
             self._fallbacks.append(Route(ANY_METHOD, None, handler, place, name, **limits))
             return handler
 
@@ -190,7 +190,7 @@ class Router:
         def decorate(handler: F) -> F:
             if do is not _UNSET:
                 raise ConfigError(f"{place}: a route has either do= or a decorated function, not both")
-            add(handler, _checked_handler(handler, place), is_constant=False)
+            add(handler, _checked_handler(handler, place, rest.get("blocking")), is_constant=False)
             return handler
 
         if do is not _UNSET:
@@ -216,9 +216,11 @@ def _checked_methods(methods: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name.upper() for name in names))
 
 
-def _checked_handler(handler: object, place: str) -> str:
-    """The handler's name for messages. Raises ConfigError for what cannot be called, or not yet."""
+def _checked_handler(handler: object, place: str, blocking: object) -> str:
+    """The handler's name for messages. Raises ConfigError for what cannot be called, or not like this."""
     if not callable(handler):
         raise ConfigError(f"{place}: a handler is a function, not {handler!r}; for a fixed answer write do=")
-    refuse_async(handler, place)
+    refuse_async_generator(handler, place)
+    if blocking and is_async(handler):
+        raise ConfigError(f"{place}: an `async def` must not block, or no other could go on; write `def`")
     return str(getattr(handler, "__qualname__", type(handler).__qualname__))

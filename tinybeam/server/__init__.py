@@ -7,7 +7,8 @@ Never: command lines or tests; they stand above.
 
 from tinybeam.server.actor import Server
 from tinybeam.server.handling import run_request
+from tinybeam.server.loop import EventLoop
 from tinybeam.server.plan import App, plan
 from tinybeam.server.running import RunningServer, serve
 
-__all__ = ["App", "RunningServer", "Server", "plan", "run_request", "serve"]
+__all__ = ["App", "EventLoop", "RunningServer", "Server", "plan", "run_request", "serve"]

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -306,13 +306,17 @@ class Runner:
         self.turn.offers = turn.offers
 
     def _flushed(self, turn: Turn) -> bytes:
-        """The turn's answers, encoded. An answer that cannot be encoded becomes a 500, and costs no other its own."""
-        answers = turn.take_answers()
-        try:
-            return _encode(answers)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is in one of them
-            logger.error("an answer cannot be encoded: %s", error)
-            return _encode([one if _encodable(one) else (one[0], 500, b"", None) for one in answers])
+        """The turn's answers, encoded."""
+        return all_encoded(turn.take_answers())
+
+
+def all_encoded(answers: Sequence[Answer | Continue]) -> bytes:
+    """Answers as the engine takes them. One that cannot be encoded becomes a 500, and costs no other its own."""
+    try:
+        return _encode(answers)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is in one of them
+        logger.error("an answer cannot be encoded: %s", error)
+        return _encode([one if _encodable(one) else (one[0], 500, b"", None) for one in answers])
 
 
 def _encodable(one: Answer | Continue) -> bool:

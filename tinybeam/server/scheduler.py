@@ -28,9 +28,10 @@ from tinybeam.server.crash import answer_for, unavailable
 from tinybeam.server.engine import Engine
 from tinybeam.server.handling import run_endpoint
 from tinybeam.server.judge import Judge
+from tinybeam.server.loop import EventLoop
 from tinybeam.server.pool import BlockingPool
 from tinybeam.server.request_process import PooledRun, RunningRequest, listed
-from tinybeam.server.runner import Runner, encoded
+from tinybeam.server.runner import Runner, all_encoded, encoded
 from tinybeam.server.streams import Streams
 from tinybeam.server.turn import Turn
 
@@ -76,14 +77,21 @@ class Scheduler:
         # The ready queue while we drive it, and an empty one of our own while somebody else does.
         self.queue = ReadyQueue()
         self.pool = BlockingPool(self._run_pooled, config.threads, config.standby_idle_ms / 1000)
-        self.streams = Streams(engine, access_log=config.access_log)
+        self.loop = EventLoop(
+            self._respond_all,
+            threads_max=config.threads,
+            idle_s=config.standby_idle_ms / 1000,
+            access_log=config.access_log,
+        )
+        self.streams = Streams(engine, self.loop, access_log=config.access_log)
+        self._has_async = any(endpoint.is_async for endpoint in table.endpoints)
         for endpoint in table.endpoints:
             endpoint.judge = self._first_judge(endpoint)
             endpoint.streams = self.streams
 
     def _first_judge(self, endpoint: Endpoint) -> Any:
         """What an endpoint begins with: no judge, unless there is something to see to at each of its requests."""
-        if endpoint.blocking is True:
+        if endpoint.blocking is True or endpoint.is_async:
             return Convicted()
         if endpoint.request_timeout_ms == SERVER_DEFAULT:
             return None
@@ -92,9 +100,11 @@ class Scheduler:
     def start(self) -> None:
         """Starts the runner that holds the scheduler, and one on stand-by. Raises OSError when there is no thread."""
         try:
+            if self._has_async:
+                self.loop.start()
             self._add_runner()
         except RuntimeError as error:
-            raise OSError(errno.EAGAIN, f"the operating system has no thread left for a runner ({error})") from error
+            raise OSError(errno.EAGAIN, f"the operating system has no thread left for us ({error})") from error
         self.start_runner()
         ready.adopt(self)
 
@@ -135,10 +145,12 @@ class Scheduler:
             raise
 
     def close(self) -> None:
-        """Sends the pool's idle threads home, and lets others run the processes; the runners go with the engine."""
+        """Sends the pool's idle threads home, ends the tasks, and lets others run the processes; the runners go with
+        the engine."""
         ready.release(self)
         self.pool.close()
         self.streams.close()
+        self.loop.close()
 
     # What runners call.
 
@@ -171,7 +183,7 @@ class Scheduler:
         """C has answered requests 504, because their handlers overran."""
         with self._lock:
             runners = list(self.runners.values())
-        overdue.report(self.engine.take_overdue(), runners, self.pool)
+        overdue.report(self.engine.take_overdue(), runners, self.pool, self.loop)
 
     def on_news(self, news: list[tuple[int, int]]) -> None:
         """Something has become of streams."""
@@ -199,14 +211,18 @@ class Scheduler:
         return self._body_bytes_max if limit == SERVER_DEFAULT else BODY_BYTES_MOST if limit is None else limit
 
     def run_judged(self, turn: Turn, endpoint: Endpoint, request: Request, values: tuple[Any, ...]) -> Answer | None:
-        """Runs a request of an endpoint that is under suspicion here, and deals that of a convicted one to the pool."""
+        """Runs a request of an endpoint that is under suspicion here, and deals that of a convicted one to the pool,
+        or to the event loop."""
         judge = endpoint.judge
         if judge is None:  # another thread has settled the case just now
             return run_endpoint(endpoint, request, values)
         if endpoint.request_timeout_ms != SERVER_DEFAULT:
             self.engine.set_timeout(request.handle, endpoint.request_timeout_ms or 0)
         if judge.pooled:
-            turn.request = None  # from here on it is the pool's alone: no request is two processes
+            turn.request = None  # from here on it is somebody else's alone: no request is two processes
+            if endpoint.is_async:
+                self.loop.deal(endpoint, request, values)
+                return None
             try:
                 self.pool.deal((endpoint, request, values, PooledRun(request, self._respond_one)))
             except RuntimeError:
@@ -238,6 +254,15 @@ class Scheduler:
     def _respond_one(self, one: Answer) -> None:
         self.engine.respond(encoded(one))
 
+    def _respond_all(self, answers: list[Answer]) -> None:
+        """Gives the answers of a turn of the event loop."""
+        if self.engine.respond(all_encoded(answers)) == native.ENOMEM:
+            # Some handles are still open; those that are not refuse the second answer.
+            for one in answers:
+                if self.engine.respond(encoded(one)) == native.ENOMEM:
+                    logger.error("request %x: the engine has no memory for its answer; it is told 500", one[0])
+                    self.engine.respond(encoded((one[0], 500, b"", None)))
+
     def running(self) -> list[RunningRequest]:
         """The requests whose handlers run now."""
         with self._lock:
@@ -252,6 +277,9 @@ class Scheduler:
             process = run.visitor()
             if process is not None:
                 found.append(listed(request, endpoint, process))
+        for task_run in list(self.loop.runs.values()):
+            if task_run.begun and (process := task_run.visitor()) is not None:
+                found.append(listed(task_run.request, task_run.endpoint, process))
         return found + self.streams.running()
 
 
@@ -275,7 +303,7 @@ class Acquitted:
 
 
 class Convicted:
-    """The judge of an endpoint whose author said `blocking=True`: there is nothing to find out."""
+    """The judge of an endpoint whose author said `blocking=True`, or `async def`: there is nothing to find out."""
 
     pooled = True
     settled = False

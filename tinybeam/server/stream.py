@@ -54,7 +54,9 @@ class Stream:
     def put(self, part: Any, credit: int) -> int:
         """Sends a part, with the wish to be asked for more if the credit is spent with it."""
         octets = self._to_part(part)
-        if not octets or not self._open:
+        if not self._open:
+            return 0  # whoever has closed it will tell
+        if not octets:
             return credit
         credit -= len(octets)
         self.send(octets, KIND_PART if credit > 0 else KIND_ASK)

@@ -19,7 +19,9 @@ from tinybeam.errors import ClientDisconnected
 from tinybeam.http import HEARTBEAT, Request, Response, beginning
 from tinybeam.process import GenServer, ProcessRef, Producer, send_after
 from tinybeam.router import Endpoint
+from tinybeam.server.async_producer import AsyncProducer
 from tinybeam.server.engine import Engine
+from tinybeam.server.loop import EventLoop
 from tinybeam.server.request_process import RunningRequest
 from tinybeam.server.stream import Stream
 
@@ -33,10 +35,11 @@ LOOK_MS: Final = 1000
 class Streams:
     """All that are open now."""
 
-    def __init__(self, engine: Engine, *, access_log: bool = False) -> None:
+    def __init__(self, engine: Engine, loop: EventLoop, *, access_log: bool = False) -> None:
         self._engine = engine
+        self._loop = loop
         self._access_log = access_log
-        self._open: dict[int, tuple[Producer, Stream]] = {}
+        self._open: dict[int, tuple[Producer | AsyncProducer, Stream]] = {}
         self._lock = threading.Lock()
         self._pulse: ProcessRef[Pulse] | None = None
         self._draining = False
@@ -45,8 +48,13 @@ class Streams:
     def begin(self, request: Request, endpoint: Endpoint, response: Response) -> None:
         """Begins an answer; its parts follow when the engine asks for them. Raises what the source's iter() raises."""
         stream = Stream(self._engine, request, endpoint, response, forget=self._forget, access_log=self._access_log)
-        ref = _producer_of(endpoint).start(response.source, stream)
-        producer: Producer = ref._process
+        source: Any = response.source
+        producer: Producer | AsyncProducer
+        if hasattr(source, "__aiter__"):
+            producer = AsyncProducer(self._loop, source, stream, f"{request.method} {request.path}")
+        else:
+            ref = _producer_of(endpoint).start(source, stream)
+            producer = ref._process
         if request.method == "HEAD":
             self._leave(request.handle, producer, stream)  # the engine is done with the head
         else:
@@ -56,7 +64,7 @@ class Streams:
         ):
             self._leave(request.handle, producer, stream)  # it was answered already, because it took too long
 
-    def _put(self, handle: int, producer: Producer, stream: Stream) -> None:
+    def _put(self, handle: int, producer: Producer | AsyncProducer, stream: Stream) -> None:
         lasting = stream.heartbeat_s is not None
         with self._lock:
             self._open[handle] = producer, stream
@@ -100,7 +108,7 @@ class Streams:
         if pulse is not None:
             pulse.stop(block=False)
 
-    def _leave(self, handle: int, producer: Producer, stream: Stream) -> None:
+    def _leave(self, handle: int, producer: Producer | AsyncProducer, stream: Stream) -> None:
         self._forget(handle)
         stream.close()
         producer.cancel(ClientDisconnected("the client has left before the answer was whole"))

@@ -7,15 +7,19 @@ Never: parses or limits as the engine does; what it would refuse (a body that is
 
 from __future__ import annotations
 
+import asyncio
 import itertools
+import queue
 import re
 import struct
+import weakref
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from tinybeam.http import KIND_BYTES, KIND_HTML, KIND_JSON, KIND_TEXT, Answer, Headers, Request, Response, has_body
 from tinybeam.process import Wait
 from tinybeam.router import Endpoint
-from tinybeam.server import App, plan, run_request
+from tinybeam.server import App, EventLoop, plan, run_request
 from tinybeam.testing.client import Client, Fields
 from tinybeam.testing.reply import Reply
 
@@ -34,7 +38,8 @@ _PEER: Final = struct.pack("!H4B", 49152, 127, 0, 0, 1)
 
 
 class LocalClient(Client):
-    """A client of an app; its handlers run in the caller's thread. Raises ConfigError when the routes are wrong.
+    """A client of an app; its handlers run in the caller's thread, those that are `async def` in an event loop's, which
+    ends with the client. Raises ConfigError when the routes are wrong.
 
     A handler that raises answers 500 and leaves a crash report in the log, as on a server. What runs beside a server is
     not started here; the fixture `local_client` starts it.
@@ -47,14 +52,34 @@ class LocalClient(Client):
         for endpoint in self._table.endpoints:
             endpoint.streams = _Whole()
         self._handles = itertools.count(1)
+        # Made when it is needed.
+        self._loop: EventLoop | None = None
+        self._answers: queue.SimpleQueue[list[Answer]] = queue.SimpleQueue()
 
     def exchange(self, method: str, target: str, fields: Fields, body: bytes) -> Reply:
         prefix, path, query = _split(target)
         request = Request(next(self._handles), method, path, query, _block(fields), _PEER, prefix, body)
-        answered = run_request(self._table, request)
+        answered = run_request(self._table, request, self._run_async)
         if answered is None:
             raise RuntimeError("an answer was begun that nobody goes on with")
         return _reply(method, answered)
+
+    def close(self) -> None:
+        """Ends the tasks that async handlers have left behind, and their event loop."""
+        if self._loop is not None:
+            self._loop.close()
+            self._loop = None
+
+    def _run_async(self, endpoint: Endpoint, request: Request, values: tuple[Any, ...]) -> Answer:
+        if self._loop is None:
+            self._loop = EventLoop(self._answers.put)
+            self._loop.start()
+            weakref.finalize(self, self._loop.close)
+        self._loop.deal(endpoint, request, values)
+        while True:
+            for answer in self._answers.get():
+                if answer[0] == request.handle:  # and not a late one, of a request that was ended before
+                    return answer
 
 
 class _Whole:
@@ -65,12 +90,22 @@ class _Whole:
         """Runs the source to its end, or to where it waits for a message that nobody here would send."""
         octets = []
         source: Any = response.source
-        for part in source:
+        for part in _collected(source) if hasattr(source, "__aiter__") else source:
             if not isinstance(part, Wait):
                 octets.append(response.to_part(part))
             elif part.seconds is None:
                 raise RuntimeError(f"{endpoint.route}: its stream waits for messages; use the fixture `client`")
         return request.handle, response.status, response.field_octets(), b"".join(octets)
+
+
+def _collected(source: Any) -> list[Any]:
+    """All that an async iterable gives. In a thread of its own: this one may be inside an event loop."""
+
+    async def collect() -> list[Any]:
+        return [part async for part in source]
+
+    with ThreadPoolExecutor(1) as threads:
+        return threads.submit(asyncio.run, collect()).result()
 
 
 def _split(target: str) -> tuple[str, str, str | None]:

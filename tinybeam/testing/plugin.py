@@ -92,5 +92,7 @@ def local_client(tinybeam_app: App) -> Iterator[LocalClient]:
     planned = plan(tinybeam_app)
     planned.application.starting()
     with Application(planned.children, **planned.application.options):
-        yield LocalClient(tinybeam_app)
+        local = LocalClient(tinybeam_app)
+        yield local
+        local.close()
     planned.application.stopped()
