@@ -6,10 +6,20 @@ import pickle
 import pytest
 
 from tinybeam import errors
-from tinybeam.errors import ConfigError, ExchangeError, HTTPError, NativeError, ProcessError, TinybeamError
+from tinybeam.errors import (
+    ClientDisconnected,
+    ConfigError,
+    ExchangeError,
+    HTTPError,
+    NativeError,
+    ProcessError,
+    TinybeamError,
+)
+
+KINDS = {ClientDisconnected, ConfigError, ExchangeError, HTTPError, NativeError, ProcessError}
 
 
-@pytest.mark.parametrize("error", [ConfigError, ExchangeError, HTTPError, NativeError, ProcessError])
+@pytest.mark.parametrize("error", sorted(KINDS, key=lambda kind: kind.__name__))
 def test_every_error_is_a_tinybeam_error(error: type) -> None:
     assert issubclass(error, TinybeamError)
     assert not issubclass(TinybeamError, ValueError)
@@ -17,7 +27,7 @@ def test_every_error_is_a_tinybeam_error(error: type) -> None:
 
 def test_no_error_is_forgotten_in_these_tests() -> None:
     named = {value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, Exception)}
-    assert named == {TinybeamError, ConfigError, ExchangeError, HTTPError, NativeError, ProcessError}
+    assert named == {TinybeamError, *KINDS}
 
 
 def test_a_native_error_carries_its_code_and_prints_its_message_only() -> None:

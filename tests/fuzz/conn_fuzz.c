@@ -18,6 +18,7 @@
 #include "fuzz.h"
 #include "reception.h"
 #include "scheduler.h"
+#include "stream.h"
 #include "term.h"
 
 enum { FD = 700, BATCH_MAX = 8, CAPACITY = 64 * 1024, REQUESTS_MAX = 512, WIRE_MAX = 1 << 20 };
@@ -54,6 +55,8 @@ typedef struct run_log {
 } run_log;
 
 static scheduler sched;
+static bool any_cut; /* an answer was broken off */
+static char digits[8];
 static run_log script_log, plain_log;
 
 ssize_t fuzz_recv(int fd, void *into, size_t len, int flags);
@@ -224,6 +227,9 @@ static void poll_once(run_log *log) {
         read_record(&reader, log);
     }
     FUZZ_CHECK(reader.at == reader.end);
+    uint64_t news[1 + 2 * 4];
+    stream_take_news(&sched.room, news, 4);
+    FUZZ_CHECK(news[0] <= 4);
 }
 
 /* Answers with its own number as the body, so that the order on the wire can be read back. */
@@ -236,6 +242,35 @@ static void answer_one(run_log *log, unsigned index, bool post) {
     const int32_t code =
         post ? reception_post(&sched, out, (size_t)(at - out)) : reception_spend(&sched, out, (size_t)(at - out));
     FUZZ_CHECK(code == TB_OK || (post && (code == TB_EALREADY || code == TB_EDISCONNECTED)));
+    log->items[index].waits = false;
+}
+
+static uint8_t *write_part(uint8_t *at, uint64_t handle, uint64_t kind, const void *octets, size_t len) {
+    at = term_write_uint64(term_write_uint64(term_write_array(at, 3), handle), kind);
+    return term_write_bin(at, octets, len);
+}
+
+/* The same answer in parts, of a length that is told or not; or without its second half. */
+static void stream_one(run_log *log, unsigned index, uint8_t how) {
+    uint8_t out[256];
+    char body[16];
+    const uint64_t handle = log->items[index].handle;
+    snprintf(body, sizeof body, "#%05u", index);
+    uint8_t *at = term_write_uint64(term_write_array(term_write_array(out, 4), 5), handle);
+    at = term_write_nil(term_write_uint64(term_write_uint64(at, TB_KIND_STREAM), 200));
+    at = term_write_uint64(at, how & 1 ? 6 : TB_LENGTH_UNKNOWN);
+    at = write_part(at, handle, TB_KIND_PART, body, 3);
+    const bool cut = (how & 6) == 6;
+    at = write_part(at, handle, how & 8 ? TB_KIND_ASK : TB_KIND_PART, body + 3, cut ? 0 : 3);
+    at = write_part(at, handle, cut ? TB_KIND_CUT : TB_KIND_END, NULL, 0);
+    const size_t len = (size_t)(at - out);
+    if (how & 16) {
+        reception_post(&sched, out, len);
+    } else {
+        FUZZ_CHECK(reception_spend(&sched, out, len) == TB_OK);
+    }
+    log->calm = log->calm && (how & 1) && !cut; /* to HTTP/1.0 its end is the connection's */
+    any_cut = any_cut || cut;
     log->items[index].waits = false;
 }
 
@@ -338,6 +373,7 @@ static void check_wire(bool whole) {
     int last = -1;
     uint64_t answers = 0;
     while (at < end) {
+        const char *start = at;
         const char *head_end = strstr(at, "\r\n\r\n");
         if (head_end == NULL) {
             FUZZ_CHECK(!whole);
@@ -360,12 +396,30 @@ static void check_wire(bool whole) {
         if (at < end && strncmp(at, "HTTP/1.1 ", 9) == 0) {
             body_len = 0; /* the answer to a HEAD */
         }
+        const char *numbered = at + 1;
+        const char *chunked = strstr(start, "\r\nTransfer-Encoding: chunked");
+        if (chunked != NULL && chunked < at) {
+            if (body_len > 0 || (size_t)(end - at) < sizeof "3\r\n#00\r\n3\r\n000\r\n0\r\n\r\n" - 1 ||
+                strncmp(at, "HTTP/1.1 ", 9) == 0) {
+                body_len = 0; /* the answer to a HEAD, or one that is cut off */
+            } else {
+                body_len = sizeof "3\r\n#00\r\n3\r\n000\r\n0\r\n\r\n" - 1;
+                FUZZ_CHECK(memcmp(at, "3\r\n#", 4) == 0 && memcmp(at + 6, "\r\n3\r\n", 5) == 0);
+                FUZZ_CHECK(memcmp(at + 14, "\r\n0\r\n\r\n", 7) == 0);
+                digits[0] = at[4];
+                digits[1] = at[5];
+                memcpy(digits + 2, at + 11, 3);
+                numbered = digits;
+            }
+        } else if (length == NULL || length > head_end) {
+            body_len = at < end && at[0] == '#' ? 6 : 0; /* to its end with the connection */
+        }
         if (body_len > (size_t)(end - at)) {
             FUZZ_CHECK(!whole || at == end);
             return;
         }
-        if (body_len == 6 && at[0] == '#') {
-            const int number = atoi(at + 1);
+        if (numbered == digits || (body_len == 6 && at[0] == '#')) {
+            const int number = atoi(numbered);
             FUZZ_CHECK(number > last);
             last = number;
         }
@@ -405,7 +459,11 @@ static void step(uint8_t op, fuzz_script *script, run_log *log) {
     case 4:
         if (log->len > 0) {
             log->calm = log->calm && !log->items[index].offered; /* an answer instead of its body ends it */
-            answer_one(log, index, op % 16 == 4);                /* also a second time */
+            if (operand & 0x80) {
+                stream_one(log, index, (uint8_t)(operand >> 2));
+            } else {
+                answer_one(log, index, op % 16 == 4); /* also a second time */
+            }
         }
         break;
     case 5:
@@ -477,6 +535,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *octets, size_t len) {
     close_all(&plain_log);
 
     script_log.len = script_log.whole_len = 0;
+    any_cut = false;
     script_log.calm = true;
     open_all(stream, len - script_len);
     while (script.at < script.end) {
@@ -486,7 +545,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *octets, size_t len) {
     net.interrupted = 0;
     deliver(SIZE_MAX);
     settle(&script_log);
-    check_wire(!net.reset && stats_of(&sched.room.stats.timeouts_write) == 0);
+    check_wire(!net.reset && !any_cut && stats_of(&sched.room.stats.timeouts_write) == 0);
     close_all(&script_log);
 
     FUZZ_CHECK(script_log.whole_len <= plain_log.whole_len);

@@ -7,6 +7,7 @@ Never: runs what gives the parts: that is a process, which whoever runs processe
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import weakref
 from time import monotonic
@@ -122,7 +123,8 @@ class Streams:
         quiet = [stream for _, stream in list(self._open.values()) if stream.heartbeat_s is not None]
         for stream in quiet:
             if now_s - stream.sent_s >= (stream.heartbeat_s or 0):
-                stream.send(HEARTBEAT)
+                with contextlib.suppress(MemoryError):  # there may be some for the next one
+                    stream.send(HEARTBEAT)
         if quiet:
             return True
         with self._lock:
@@ -155,5 +157,5 @@ def _producer_of(endpoint: Endpoint) -> type[Producer]:
     """A class of its own for each endpoint: whether one blocks is found out by class."""
     cls: type[Producer] | None = _classes.get(endpoint)
     if cls is None:
-        cls = _classes[endpoint] = type("Stream", (Producer,), {"blocking": endpoint.blocking})
+        cls = _classes[endpoint] = type(f"Stream of {endpoint.route}", (Producer,), {"blocking": endpoint.blocking})
     return cls

@@ -1,0 +1,121 @@
+"""What streams and files cost: `.venv-bench/bin/python benchmarks/bodies.py [--rounds N] [--seconds N] [--events N]`.
+
+Owns:  the CPU of a streamed MiB beside uvicorn's, that of files beside nginx's, and what a stream of events costs.
+Knows: that figures count only beside those of the same moment, so servers take turns.
+Never: a server's own compression, access log or more than one worker.
+"""
+
+import argparse
+import contextlib
+import os
+import resource
+import socket
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+if not __package__:  # Started as a file: the folder above is where the package `benchmarks` is found.
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+from benchmarks.cpu import tree_time
+from benchmarks.measure import run_once
+from benchmarks.running import Running, start
+from benchmarks.scenarios import Scenario
+from benchmarks.servers import Server, find_nginx, project_python
+
+_MIB = Scenario("mib", "1 MiB in parts of 16 KiB", "/mib", b"x" * (1 << 20), ">= 3x uvicorn's MiB per CPU second")
+_FILES = {"1k.bin": 1024, "100k.bin": 102_400}
+_NGINX = """daemon off; worker_processes 1; pid {scratch}/nginx.pid; error_log stderr crit;
+events {{ worker_connections 1024; }}
+http {{
+    access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000000;
+    open_file_cache max=1000 inactive=60s; open_file_cache_valid 1s;
+    server {{ listen 127.0.0.1:{port}; location /files/ {{ alias {files}/; }} }}
+}}
+"""
+
+
+def _tinybeam(port: int, scratch: Path) -> list[str]:
+    app = "benchmarks.apps.bodies_app:router"
+    return [project_python(), "-m", "tinybeam", "run", app, "--port", str(port)]
+
+
+def _uvicorn(port: int, scratch: Path, app: str = "app") -> list[str]:
+    quiet = ["--no-access-log", "--log-level", "warning", "--port", str(port)]
+    return [sys.executable, "-m", "uvicorn", *quiet, f"benchmarks.apps.bodies_asgi:{app}"]
+
+
+def _nginx(port: int, scratch: Path) -> list[str]:
+    conf = scratch / "nginx.conf"
+    conf.write_text(_NGINX.format(scratch=scratch, port=port, files=os.environ["BENCH_FILES"]))
+    return [find_nginx() or "nginx", "-c", str(conf)]
+
+
+def _pairs(own: Running, other: Running, scenario: Scenario, rounds: int, seconds: float) -> str:
+    ratios, rates = [], []
+    for running in (own, other):
+        run_once(running, scenario, 1)
+    for _ in range(rounds):
+        ours, theirs = run_once(own, scenario, seconds), run_once(other, scenario, seconds)
+        ratios.append(theirs.cpu_us / ours.cpu_us)
+        rates.append(ours.requests_per_second / theirs.requests_per_second)
+    return (
+        f"work per CPU second {median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}),"
+        f" requests per second {median(rates):.2f} ({min(rates):.2f} to {max(rates):.2f})"
+    )
+
+
+def _resident_bytes(pid: int) -> int:
+    fields = Path(f"/proc/{pid}/statm").read_text().split()
+    return int(fields[1]) * os.sysconf("SC_PAGESIZE")
+
+
+def _events(running: Running, count: int, seconds: float) -> str:
+    before = _resident_bytes(running.pid)
+    with contextlib.ExitStack() as stack:
+        for _ in range(count):
+            client = stack.enter_context(socket.create_connection(("127.0.0.1", running.port)))
+            client.sendall(b"GET /events HTTP/1.1\r\nHost: t\r\n\r\n")
+        time.sleep(3)
+        grown = _resident_bytes(running.pid) - before
+        began_s, cpu = time.monotonic(), tree_time(running.pid)
+        time.sleep(seconds)
+        spent = tree_time(running.pid)
+        used = (spent.user + spent.system) - (cpu.user + cpu.system)
+        cores = used / (time.monotonic() - began_s)
+    return f"{grown / count:,.0f} octets of memory each, {cores:.2f} cores"
+
+
+def main() -> None:
+    """Prints the ratios, ours over theirs: more is better."""
+    parser = argparse.ArgumentParser(prog="bodies", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=2)
+    parser.add_argument("--events", type=int, default=10_000)
+    options = parser.parse_args()
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    with tempfile.TemporaryDirectory() as files:
+        os.environ["BENCH_FILES"] = files
+        for name, size in _FILES.items():
+            Path(files, name).write_bytes(b"x" * size)
+        with start(Server("tinybeam", "tinybeam", _tinybeam, lambda: "")) as own:
+            for title, app in (("uvicorn, by hand", "app"), ("uvicorn + Starlette, a generator", "starlette")):
+                command = lambda port, scratch, app=app: _uvicorn(port, scratch, app)  # noqa: E731
+                with start(Server("uvicorn", title, command, lambda: "")) as other:
+                    other.check(_MIB)
+                    own.check(_MIB)
+                    print(f"streamed MiB / {title}: {_pairs(own, other, _MIB, options.rounds, options.seconds)}")
+            with start(Server("nginx", "nginx", _nginx, lambda: "")) as other:
+                for name, size in _FILES.items():
+                    scenario = Scenario(name, f"a file of {size} octets", f"/files/{name}", b"x" * size, ">= 0.9")
+                    other.check(scenario)
+                    own.check(scenario)
+                    print(f"{name} / nginx: {_pairs(own, other, scenario, options.rounds, options.seconds)}")
+            print(f"{options.events} streams of an event a second: {_events(own, options.events, options.seconds * 3)}")
+
+
+if __name__ == "__main__":
+    main()
