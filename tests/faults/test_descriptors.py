@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.faults.conftest import Program, Spawn
@@ -64,7 +65,9 @@ def test_connections_that_come_and_go_leave_nothing_behind(spawn: Spawn) -> None
     program.stop()
 
 
-def test_connections_to_a_unix_socket_leave_nothing_behind_either(spawn: Spawn, tmp_path: Path) -> None:
+def test_connections_to_a_unix_socket_leave_nothing_behind_either(
+    spawn: Spawn, tmp_path: Path, until: Callable[[Callable[[], object]], None]
+) -> None:
     program = spawn("--uds", str(tmp_path / "socket"))
 
     def connect() -> socket.socket:
@@ -87,7 +90,7 @@ def test_connections_to_a_unix_socket_leave_nothing_behind_either(spawn: Spawn, 
     cycles(5_000)
     descriptors, memory = program.descriptors, program.memory
     cycles(95_000)
-    assert program.descriptors <= descriptors
+    until(lambda: program.descriptors <= descriptors)  # the end of the last one may be on its way
     assert program.memory < memory * 1.05 + (1 << 20)
     program.stop()
 
