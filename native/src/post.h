@@ -13,7 +13,8 @@
 #include "answer.h"
 
 /* What there is instead of a slot where no answer's handle was taken. */
-enum { POST_TIMEOUT = UINT32_MAX, POST_PART = UINT32_MAX - 1 };
+#define POST_TIMEOUT UINT32_MAX
+#define POST_PART (UINT32_MAX - 1)
 
 typedef struct post {
     struct post *next;

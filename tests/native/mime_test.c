@@ -55,7 +55,7 @@ static void the_rows_are_in_order_and_each_is_found(void) {
         const char *extension = mime_rows[i].extension, *type = mime_rows[i].type;
         char name[32], line[128];
         CHECK(i == 0 || strcmp(mime_rows[i - 1].extension, extension) < 0);
-        snprintf(name, sizeof name, "a.%s", extension);
+        snprintf(name, sizeof name, "a.%.20s", extension);
         check_type(name, type);
         for (char *letter = name; *letter != '\0'; letter++) {
             *letter = (char)toupper(*letter);
