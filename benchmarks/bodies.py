@@ -99,6 +99,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     with tempfile.TemporaryDirectory() as files:
         os.environ["BENCH_FILES"] = files
+        Path(files).chmod(0o755)  # nginx's worker is another user
         for name, size in _FILES.items():
             Path(files, name).write_bytes(b"x" * size)
         with start(Server("tinybeam", "tinybeam", _tinybeam, lambda: "")) as own:
