@@ -226,7 +226,7 @@ def _forget_bytecode(paths: Iterable[str]) -> None:
 def told(paths: list[str], here: str) -> str:
     """Names what has changed; from `here`, which ends with a slash, when it is below that.
 
-    >>> told(["/work/shop/web.py"], "/work/"), told(["/a.py", "/b.py", "/c.py"], "/work/")
+    >>> told(["/srv/shop/web.py"], "/srv/"), told(["/a.py", "/b.py", "/c.py"], "/srv/")
     ('shop/web.py', '/a.py and 2 others')
     """
     rest = len(paths) - 1
