@@ -123,8 +123,8 @@ def test_the_peer_is_an_address_and_a_port_or_none_on_a_unix_socket() -> None:
     assert request(peer_raw=b"").peer is None
 
 
-def test_the_id_is_the_handle_in_hexadecimal() -> None:
-    assert Request(0xDEADBEEF, "GET", "/").id == "deadbeef"
+def test_the_id_is_the_handle_in_16_hexadecimal_digits() -> None:
+    assert Request(0xDEADBEEF, "GET", "/").id == "00000000deadbeef"
 
 
 def test_a_request_cannot_be_changed() -> None:

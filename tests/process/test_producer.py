@@ -10,6 +10,7 @@ import pytest
 
 from tinybeam.process import Producer, Wait, exit, link, monitor, receive, resume, self_ref, suspend
 from tinybeam.process.errors import CallTimeout
+from tinybeam.process.messages import TIMEOUT
 
 PATIENCE_S = 30
 
@@ -174,18 +175,40 @@ def test_a_wait_ends_by_itself_when_its_time_is_over(produce: Any) -> None:
 
 def test_the_end_of_an_earlier_wait_does_not_end_a_later_one(produce: Any, me: Any) -> None:
     def waiting() -> Iterator[Any]:
-        yield (yield Wait(0.05))
+        yield (yield Wait(60.0))
         yield (yield Wait())
 
     producer = produce(waiting())
     producer.ask(10)
+    assert settled(producer)
+    timer = producer._timer
     producer.actor_ref.send("first")
     assert told(1) == parts("first")
-    threading.Event().wait(0.06)  # the time of the first wait goes by
+    assert timer.to is None  # it does not run on for nobody
+    producer._post((TIMEOUT, timer, None))  # it had been on its way
     assert settled(producer)
     assert nothing_else()
     producer.actor_ref.send("second")
     assert told(2) == [*parts("second"), "done"]
+
+
+def test_no_timer_runs_on_for_one_that_has_ended(produce: Any) -> None:
+    for end in ("finish", "cancel", "kill"):
+        producer = produce(iter([Wait(3600.0)]))
+        producer.ask(1)
+        assert settled(producer)
+        timer = producer._timer
+        assert timer.to is not None
+        if end == "finish":
+            producer.finish()
+        elif end == "cancel":
+            producer.cancel(ConnectionError("left"))
+        else:
+            exit(producer.actor_ref, "kill")
+        assert end == "cancel" or told(1) == ["done" if end == "finish" else ("broken", None)]
+        watch = monitor(producer.actor_ref)
+        assert receive(PATIENCE_S).monitor is watch
+        assert timer.to is None
 
 
 def test_no_thread_waits_with_it(produce: Any) -> None:

@@ -355,6 +355,9 @@ def test_the_local_client_finds_the_same_files(local: LocalClient) -> None:
     assert local.get("/assets/sub/").text == "<p>index"
 
 
-@pytest.mark.parametrize("path", ["none", ".hidden", "fifo", "out", "%2e%2e/secret", "..%2fsecret", "sub//index.html"])
+@pytest.mark.parametrize(
+    "path",
+    ["none", ".hidden", "fifo", "out", "%2e%2e/secret", "..%2fsecret", "sub//index.html", "a.css/"],
+)
 def test_the_local_client_does_not_find_what_is_none(local: LocalClient, path: str) -> None:
     assert local.get(f"/assets/{path}").status == 404

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -271,7 +270,6 @@ def test_a_client_that_does_not_read_costs_a_window_and_no_thread(
 
     running = serving(app_of(lambda _request: endless()))
     conn = connect(running.url)
-    conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     conn.get("/")
     read_until(conn, b"xxx")
 

@@ -47,8 +47,8 @@ class Request(msgspec.Struct, array_like=True, frozen=True, eq=False, dict=True)
 
     @property
     def id(self) -> str:
-        """A short name for logs: the handle in hexadecimal. An engine uses it once."""
-        return f"{self.handle:x}"
+        """A short name for logs: the handle in 16 hexadecimal digits. An engine uses it once."""
+        return f"{self.handle:016x}"
 
     @property
     def path(self) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any, Final, Protocol
 
 from tinybeam.process import ending, report
-from tinybeam.process.messages import INFO, Entry
+from tinybeam.process.messages import INFO, TIMEOUT, Entry
 from tinybeam.process.process import Process
 from tinybeam.process.reasons import NORMAL
 from tinybeam.process.timers import timers
@@ -142,20 +142,25 @@ class Producer(Process):
             return
         self._waits = True
         if wait.seconds is not None:
-            self._timer = _Over()
-            timers.start(self._actor_ref, INFO, self._timer, wait.seconds * 1000)
+            self._timer = timers.start(self._actor_ref, TIMEOUT, None, wait.seconds * 1000)
 
     def _dispatch(self, kind: int, message: Any, reply_to: Any) -> None:
-        if kind != INFO:
-            super()._dispatch(kind, message, reply_to)
-        elif type(message) is _Over:
-            if message is self._timer:
+        if kind == TIMEOUT:
+            if message is self._timer:  # or else it is that of an earlier wait
                 self._waits, self._timer = False, None
+        elif kind != INFO:
+            super()._dispatch(kind, message, reply_to)
         elif self._waits:
-            self._waits, self._timer = False, None
+            self._waits = False
+            self._forget_timer()
             self._news = message
         else:
             self._kept.append(message)
+
+    def _forget_timer(self) -> None:
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            timers.cancel(timer)
 
     # What `receive` looks at, in code of the iterator's.
 
@@ -190,6 +195,7 @@ class Producer(Process):
         ending.bury(self, NORMAL)
 
     def _close(self) -> None:
+        self._forget_timer()
         iterator, self._iterator = self._iterator, None
         close = getattr(iterator, "close", None)
         if close is not None:
@@ -204,9 +210,3 @@ class Producer(Process):
         if not getattr(self._iterator, "gi_running", False):  # or else its thread closes it when it comes out
             self._close()
         self._sink.broken(None)
-
-
-class _Over:
-    """A wait is over."""
-
-    __slots__ = ()

@@ -98,10 +98,13 @@ def file_handler(mount: Mount) -> Callable[..., Response]:
     def static_file(request: Any, path: str = "") -> Response:
         name = _name_of(mount, path)
         try:
+            slash = request.path_raw.endswith("/")
             if os.path.isdir(name) and mount.index_name is not None:
-                if not request.path_raw.endswith("/"):
+                if not slash:
                     return Response.redirect(request.path_raw + "/", 301)
                 name = os.path.join(name, mount.index_name)
+            elif slash:
+                raise HTTPError(404, "there is no such file")
             with open(name, "rb", opener=_open_quickly) as file:
                 what = os.fstat(file.fileno())
                 if not stat.S_ISREG(what.st_mode):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Callable
 from typing import Any, Final
 
 from tinybeam.process import Visitor, occupant
@@ -37,7 +37,9 @@ class AsyncProducer:
         # What the loop asks of whoever's turn it is.
         self.over = False
         self.process: Any = Visitor.enter(label, self._on_killed)
-        loop.run(self._run)
+        if not loop.run(self._run):
+            self.over = True
+            self.process.leave()
 
     @property
     def actor_ref(self) -> Any:
@@ -55,15 +57,19 @@ class AsyncProducer:
 
     def ask(self, credit: int) -> None:
         """So many octets are wanted now."""
-        self._loop.call(self._grant, credit)
+        self._call(self._grant, credit)
 
     def cancel(self, error: BaseException) -> None:
         """Nothing is wanted any more."""
-        self._loop.call(self._end, error)
+        self._call(self._end, error)
 
     def finish(self) -> None:
         """It is enough: as if it had come to its end."""
-        self._loop.call(self._end, None)
+        self._call(self._end, None)
+
+    def _call(self, function: Callable[[Any], None], argument: Any) -> None:
+        if not self.over:  # a loop that has never been started is over for it
+            self._loop.call(function, argument)
 
     def _on_killed(self, _reason: object) -> None:
         self._stream.broken(None)

@@ -109,16 +109,19 @@ class EventLoop:
             self._post(self._begin)
             self._watch.wake()
 
-    def run(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Has a coroutine run as a task, in a context of its own. Starts the loop if it has not been; nothing once it
-        is closed. Raises RuntimeError when the operating system has no more threads."""
+    def run(self, work: Callable[[], Coroutine[Any, Any, None]]) -> bool:
+        """Has a coroutine run as a task, in a context of its own. Starts the loop if it has not been. False once it is
+        closed. Raises RuntimeError when the operating system has no more threads."""
         with self._closing:
-            if self._closed and not self._ended:
+            if self._ended:
+                return False
+            if self._closed:
                 self.start()
         self._post(lambda: self._keep(self._loop.create_task(work(), context=Context())))
+        return True
 
     def call(self, function: Callable[..., object], *args: Any) -> None:
-        """Has a function called in the loop's thread. Nothing once it is closed."""
+        """Has a function called in the loop's thread, which has been started. Nothing once it is closed."""
         self._post(function, *args)
 
     def cancel(self, run: TaskRun) -> None:

@@ -28,7 +28,7 @@ from tinybeam.server.stream import Stream
 
 _encode = msgspec.msgpack.Encoder().encode
 # So much of a body is made before the client has taken what there was, beside the one part that comes to it.
-WINDOW_BYTES: Final = 256 * 1024
+WINDOW_BYTES: Final = 64 * 1024
 # How often it is looked which streams have been silent for long.
 LOOK_MS: Final = 1000
 
