@@ -140,7 +140,7 @@ def test_two_requests_are_never_equal_and_can_be_keys() -> None:
 
 def test_printing_a_request_shows_no_query_headers_or_body() -> None:
     text = repr(request("/login", query_raw="key=hunter2", fields_raw=b"\ncookie:hunter2\n", body=b"hunter2"))
-    assert text == "<Request 7 GET /login>"
+    assert text == "<Request 0000000000000007 GET /login>"
 
 
 def test_a_request_can_be_pickled() -> None:
