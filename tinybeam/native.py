@@ -29,7 +29,7 @@ from typing import Any, Final
 
 from tinybeam.errors import NativeError
 
-ABI_VERSION: Final = 3
+ABI_VERSION: Final = 4
 LIBRARY_VARIABLE: Final = "TINYBEAM_LIBRARY"
 
 OK: Final = 0
@@ -43,6 +43,8 @@ EFORKED: Final = -7
 EBUFFER: Final = -8
 ETERM: Final = -9
 ELIMIT: Final = -10
+EWAIT: Final = -11
+EBODY: Final = -500
 ESYSTEM: Final = -1000
 
 POLL_WAKE: Final = 1
@@ -57,6 +59,7 @@ POLL_NEWS: Final = 256
 
 NEWS_MORE: Final = 1
 NEWS_GONE: Final = 2
+NEWS_BODY: Final = 4
 NEWS_MAX: Final = 255
 
 NO_RUNNER: Final = 0xFFFF_FFFF
@@ -77,6 +80,7 @@ _MEANINGS: Final = {
     EBUFFER: "the batch buffer is too small for the next request",
     ETERM: "the answers are not well-formed terms",
     ELIMIT: "too many runners, constants or listeners",
+    EWAIT: "nothing has come yet",
 }
 
 
@@ -178,6 +182,10 @@ PROTOTYPES: Final[dict[str, tuple[Any, list[Any]]]] = {
     "tb_engine_batch_bytes": (c_uint64, [c_void_p]),
     "tb_engine_respond": (c_int32, [c_void_p, c_char_p, c_size_t]),
     "tb_engine_push": (c_int32, [c_void_p, c_uint32, c_uint64, c_uint32, c_char_p, c_size_t]),
+    "tb_body_open": (c_int32, [c_void_p, c_uint64, c_uint64]),
+    "tb_body_take": (c_int64, [c_void_p, c_uint64, c_void_p, c_size_t]),
+    "tb_body_trailers": (c_int64, [c_void_p, c_uint64, c_void_p, c_size_t]),
+    "tb_engine_client": (c_int32, [c_void_p, c_uint64]),
     "tb_engine_set_timeout": (c_int32, [c_void_p, c_uint64, c_uint64]),
     "tb_engine_overdue": (c_int32, [c_void_p, POINTER(c_uint64), c_size_t]),
     "tb_engine_stats": (c_int32, [c_void_p, POINTER(EngineStats)]),

@@ -42,7 +42,7 @@
 extern "C" {
 #endif
 
-#define TB_ABI_VERSION 3
+#define TB_ABI_VERSION 4
 
 /* Codes. Every call returns TB_OK (or a count, where said) or one of these; nothing aborts. */
 #define TB_OK 0
@@ -56,6 +56,8 @@ extern "C" {
 #define TB_EBUFFER (-8)       /* the batch buffer cannot hold the next request; tb_engine_batch_bytes says what can */
 #define TB_ETERM (-9)         /* the answers are not well-formed terms; those before the bad one were taken */
 #define TB_ELIMIT (-10)       /* too many runners, constants or listeners */
+#define TB_EWAIT (-11)        /* nothing has come yet; TB_NEWS_BODY follows */
+#define TB_EBODY (-500)       /* TB_EBODY - status: the rest of the body is refused with this status */
 #define TB_ESYSTEM (-1000)    /* TB_ESYSTEM - errno: the operating system refused */
 
 /* Content kinds of a short answer. */
@@ -90,9 +92,10 @@ extern "C" {
 #define TB_POLL_OVERDUE 128 /* requests have met their deadline: tb_engine_overdue names them */
 #define TB_POLL_NEWS 256    /* there is something to tell of streams: see tb_runner_news */
 
-/* What there is to tell of a stream. */
+/* What there is to tell of a body that comes or goes in parts; several at once, added up. */
 #define TB_NEWS_MORE 1 /* the client has taken nearly all there was, after TB_KIND_ASK */
-#define TB_NEWS_GONE 2 /* nobody reads it any more; its handle is stale now */
+#define TB_NEWS_GONE 2 /* nobody reads the stream any more; its handle is stale now */
+#define TB_NEWS_BODY 4 /* after TB_EWAIT: ask again */
 #define TB_NEWS_MAX 255
 
 #define TB_NO_RUNNER UINT32_MAX
@@ -210,7 +213,7 @@ TB_EXPORT int32_t tb_runner_close(tb_engine *engine, uint32_t runner);
  * which nothing follows for how many requests make a batch. */
 TB_EXPORT uint8_t *tb_runner_phase(tb_engine *engine, uint32_t runner);
 /* What the runner's last poll had to tell, where its flags say TB_POLL_NEWS: how many pairs, then the handle of a
- * stream and a TB_NEWS_... for each; 1 + 2 * TB_NEWS_MAX numbers, valid until tb_engine_free. */
+ * request and TB_NEWS_... for each; 1 + 2 * TB_NEWS_MAX numbers, valid until tb_engine_free. */
 TB_EXPORT uint64_t *tb_runner_news(tb_engine *engine, uint32_t runner);
 /* Answers 500 to every request of the runner's last batch that is still open. For a runner that crashed. */
 TB_EXPORT int32_t tb_runner_forfeit(tb_engine *engine, uint32_t runner);
@@ -230,6 +233,20 @@ TB_EXPORT int32_t tb_engine_respond(tb_engine *engine, const void *answers, size
  * runner (else TB_NO_RUNNER) that holds the scheduler the octets go out without a detour. */
 TB_EXPORT int32_t tb_engine_push(tb_engine *engine, uint32_t runner, uint64_t handle, uint32_t kind, const void *octets,
                                  size_t len);
+/* The body of an offered request will be read in parts, up to this many octets in all, as long as its handle lasts:
+ * until its answer is whole. Nothing of it is read, and nobody is told "100 Continue", before the first tb_body_take.
+ * This and the next two: any thread. TB_EALREADY when it is read already, or answered. */
+TB_EXPORT int32_t tb_body_open(tb_engine *engine, uint64_t handle, uint64_t bytes_max);
+/* Takes octets of the body. Their number; 0 at its end; TB_EWAIT when there are none yet; TB_EBODY - status when the
+ * rest is malformed (400), late (408) or too long (413), with which the connection ends; TB_EDISCONNECTED when the
+ * client has left. While much of it is not taken, the client is not read. */
+TB_EXPORT int64_t tb_body_take(tb_engine *engine, uint64_t handle, void *octets, size_t capacity);
+/* The trailers of a body that has come to its end, in the form of fields. TB_EBUFFER when they do not fit; they are no
+ * longer than header_bytes_max and one octet. */
+TB_EXPORT int64_t tb_body_trailers(tb_engine *engine, uint64_t handle, void *octets, size_t capacity);
+/* Whether the client of a handle is still there: TB_OK; TB_EDISCONNECTED when it has left, or has shut its side, which
+ * may be the same; TB_EALREADY when the request is answered. Any thread. */
+TB_EXPORT int32_t tb_engine_client(tb_engine *engine, uint64_t handle);
 /* Gives an unanswered request another deadline, counted from when it was handed to a runner; 0 is none at all. Any
  * thread; a handle that is spent or overdue by now is left as it is. */
 TB_EXPORT int32_t tb_engine_set_timeout(tb_engine *engine, uint64_t handle, uint64_t timeout_ms);

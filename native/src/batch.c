@@ -120,8 +120,8 @@ size_t batch_record_max(size_t head_len, const batch_rest *rest) {
     return head_len + rest->body_len + rest->trailers_len + 3 * TERM_HEAD_MAX;
 }
 
-/* Trailer lines in the form of fields: a newline before each and after the last, names lower-cased, values trimmed. */
-static uint8_t *batch_write_trailers(uint8_t *at, const uint8_t *lines, size_t len) {
+/* A newline before each and after the last, names lower-cased, values trimmed. */
+uint8_t *batch_write_trailers(uint8_t *at, const uint8_t *lines, size_t len) {
     const uint8_t *stop = lines + len;
     while (lines < stop) {
         const uint8_t *end = memchr(lines, '\r', (size_t)(stop - lines));

@@ -48,6 +48,8 @@ typedef struct batch_rest {
     bool offered; /* the body is still to come */
 } batch_rest;
 
+/* Writes trailer lines, as sent, in the form of fields; they take no more room. Returns the octet after them. */
+uint8_t *batch_write_trailers(uint8_t *at, const uint8_t *lines, size_t len);
 /* A bound for the size of a record with this head. */
 size_t batch_record_max(size_t head_len, const batch_rest *rest);
 /* Pushes a record from its head and the rest. */

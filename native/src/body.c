@@ -43,6 +43,10 @@ uint64_t body_announced(const body_state *state) {
     return state->total;
 }
 
+uint64_t body_left(const body_state *state) {
+    return state->step == BODY_STEP_LENGTH ? state->remaining : state->step == BODY_STEP_END ? 0 : UINT64_MAX;
+}
+
 void body_init(body_state *state, parser_framing framing, uint64_t content_length) {
     *state = (body_state){0};
     if (framing == PARSER_BODY_CHUNKED) {

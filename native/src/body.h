@@ -41,6 +41,9 @@ void body_init(body_state *state, parser_framing framing, uint64_t content_lengt
 /* The octets of content that are announced so far: all of them for a length. */
 uint64_t body_announced(const body_state *state);
 
+/* The octets of content that are still to come; UINT64_MAX where that is not known, or the body is refused. */
+uint64_t body_left(const body_state *state);
+
 /* Consumes from octets and says in *consumed how far it went. On BODY_DATA and BODY_TRAILER *data and *data_len
  * name octets inside the input (never none of it). Call it again with what is left until it returns BODY_MORE, BODY_END
  * or BODY_ERROR; the last two are repeated from then on. The content is the same however the input is cut. A length

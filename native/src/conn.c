@@ -116,13 +116,13 @@ void conn_bury(conn_room *room) {
 
 /* Whether there is any use in reading now: not while answers cannot be written, nor while what was read has to wait. */
 static bool conn_may_read(const conn *con) {
-    return !con->eof && !con->closing && !con->waiting && con->refusal == 0 && con->sink.pending.len == 0 &&
+    return !con->eof && intake_goes_on(con) && !con->waiting && con->refusal == 0 && con->sink.pending.len == 0 &&
            !con->shipping && !con->sink.broken && !intake_blocked(con);
 }
 
 /* Whether input was kept that may be parsed now. */
 static bool conn_may_resume(const conn *con) {
-    return !con->closing && !con->waiting && con->refusal == 0 && intake_kept(con);
+    return intake_goes_on(con) && !con->waiting && con->refusal == 0 && intake_kept(con);
 }
 
 /* One read into the scratch. Less than a scratch full means that the socket is empty, and that epoll will tell when it
@@ -254,7 +254,10 @@ void conn_on_event(conn_room *room, conn *con, uint32_t events) {
         return;
     }
     con->readable = con->readable || (events & (EPOLLIN | EPOLLRDHUP)) != 0;
-    con->hung_up = con->hung_up || (events & EPOLLRDHUP) != 0;
+    if ((events & EPOLLRDHUP) && !con->hung_up) {
+        con->hung_up = true;
+        exchange_on_hang_up(room, con);
+    }
     if ((events & EPOLLOUT) && con->sink.pending.len > 0) {
         const size_t sent = con->sink.sent;
         const size_t len = con->sink.pending.len;

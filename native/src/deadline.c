@@ -21,7 +21,7 @@ static deadline_phase deadline_phase_of(const conn *con) {
     if (con->protocol != NULL) {
         return DEADLINE_NONE;
     }
-    if (con->request != NULL && !con->request->complete && !con->request->offered) {
+    if (con->request != NULL && !con->request->complete && !con->request->offered && !con->request->held) {
         return DEADLINE_BODY;
     }
     if (con->in_flight > 0) {

@@ -15,10 +15,10 @@
 #include "engine.h"
 #include "lobby.h"
 #include "monitor.h"
+#include "news.h"
 #include "reception.h"
 #include "scheduler.h"
 #include "settings.h"
-#include "stream.h"
 #include "tinybeam.h"
 
 enum { ENGINE_CALLERS_CLOSED = 1u << 30 };
@@ -109,13 +109,13 @@ int32_t tb_engine_open(const tb_config *config, tb_engine **engine) {
     return TB_OK;
 }
 
-static void engine_leave(tb_engine *engine) {
+void engine_leave(tb_engine *engine) {
     if (atomic_fetch_sub_explicit(&engine->callers, 1, memory_order_acq_rel) == (ENGINE_CALLERS_CLOSED | 1)) {
         engine_release(engine);
     }
 }
 
-static int32_t engine_enter(tb_engine *engine) {
+int32_t engine_enter(tb_engine *engine) {
     if (engine == NULL) {
         return TB_EINVAL;
     }
@@ -324,7 +324,7 @@ static int64_t engine_poll_holding(tb_engine *engine, uint32_t runner, const voi
         self->handles_len = bat.count;
     }
     if (code > 0 && (code & TB_POLL_NEWS)) {
-        stream_take_news(&engine->sched.room, self->news, TB_NEWS_MAX);
+        news_take(&engine->sched.room, self->news, TB_NEWS_MAX);
     }
     engine->handed = bat.count;
     engine->left_ns = engine_now_ns();

@@ -38,4 +38,8 @@ struct tb_engine {
     uint32_t handed;
 };
 
+/* Every call that may meet the end of the engine begins with one and ends with the other: TB_OK, or why not. */
+int32_t engine_enter(tb_engine *engine);
+void engine_leave(tb_engine *engine);
+
 #endif

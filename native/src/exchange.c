@@ -11,9 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "inflow.h"
+#include "news.h"
 #include "shipment.h"
 #include "stream.h"
 #include "tinybeam.h"
+
+/* Of a body that nobody reads, so much is read and thrown away for the connection's sake. */
+enum { EXCHANGE_DISCARD_MAX = 256 * 1024 };
 
 exchange_kind exchange_kind_of(const exchange *ex) {
     return (exchange_kind){
@@ -47,6 +52,9 @@ bool exchange_open(conn_room *room, conn *con, exchange_kind kind, uint64_t *han
     ex->http10 = kind.http10;
     ex->keep_alive = kind.keep_alive;
     ex->upgrade = kind.upgrade;
+    if (con->hung_up) {
+        atomic_store_explicit(&ex->hung_up, true, memory_order_relaxed);
+    }
     exchange_begin(room, ex);
     if (con->first == HANDLE_NONE) {
         con->first = slot;
@@ -111,20 +119,43 @@ void exchange_keep(conn_room *room, conn *con, exchange *ex, response res, const
     ex->answer_len = (size_t)(end - ex->answer) + body_len;
 }
 
+/* A request is answered without the rest of its body, which may be on its way. Little of it is thrown away when it
+ * comes; with more, or with what the client holds back until it is asked, nothing after it can be read. */
+static void exchange_decline_body(const conn_room *room, conn *con, exchange *ex) {
+    conn_request *request = con->request;
+    const bool held_back = request->expects && (request->offered || con->continue_due);
+    const bool lasts = ex->keep_alive && !con->closing && !room->draining;
+    ex->offered = false;
+    con->continue_due = false;
+    if (lasts && !held_back && body_left(&request->state) <= EXCHANGE_DISCARD_MAX) {
+        request->slot = HANDLE_NONE;
+        request->offered = request->flowing = request->held = false;
+        request->discard = true;
+        return;
+    }
+    ex->keep_alive = false;
+    con->lingered++; /* see conn_end */
+    room_drop_request(con);
+}
+
+static bool exchange_awaits_body(const conn *con, uint32_t slot) {
+    return con->request != NULL && con->request->slot == slot;
+}
+
 static void exchange_pop(conn_room *room, conn *con) {
     uint32_t slot = con->first;
     exchange *ex = &room->handles.slots[slot];
+    if (exchange_awaits_body(con, slot)) {
+        exchange_decline_body(room, con, ex); /* too late to say so in its head */
+        con->closing = con->closing || !ex->keep_alive;
+    }
+    inflow_close(room, slot);
     con->first = ex->next;
     con->in_flight--;
     shipment_close(ex->cargo);
     ex->cargo = NULL;
     con->unsafe_in_flight = (uint16_t)(con->unsafe_in_flight - !ex->safe);
-    if (ex->news != 0) { /* it is on the list of those, and goes when it is taken off */
-        ex->conn = NULL;
-        ex->stream = STREAM_GONE;
-        return;
-    }
-    handle_close(&room->handles, slot);
+    news_release(room, slot);
 }
 
 /* Writes the answers that had come too early and whose turn it is now. */
@@ -170,6 +201,7 @@ bool exchange_offer(conn_room *room, conn *con, exchange_kind kind, uint64_t *ha
     con->request->slot = con->first;
     con->request->offered = true;
     room->handles.slots[con->first].offered = true;
+    atomic_store_explicit(&room->handles.slots[con->first].bodied, true, memory_order_release);
     return true;
 }
 
@@ -183,6 +215,7 @@ uint64_t exchange_hand_over(conn_room *room, conn *con) {
 
 void exchange_cancel(conn_room *room, conn *con) {
     assert(room->handles.slots[con->first].granted && con->first == con->last);
+    con->request->slot = HANDLE_NONE;
     exchange_pop(room, con);
 }
 
@@ -197,6 +230,7 @@ static uint32_t exchange_grant(conn_room *room, exchange *ex, uint32_t slot, uin
     if (!ex->offered || !handle_reopen(&room->handles, slot)) {
         return 500;
     }
+    inflow_close(room, slot); /* it is read as a whole */
     request->limits.bytes_max = bytes_max;
     request->offered = ex->offered = false;
     ex->granted = true;
@@ -205,17 +239,45 @@ static uint32_t exchange_grant(conn_room *room, exchange *ex, uint32_t slot, uin
     return 0;
 }
 
-/* An offered request was answered without its body, which may be on its way: nothing after it can be read. */
-static void exchange_decline_body(conn *con, exchange *ex) {
-    ex->offered = false;
-    ex->keep_alive = false;
-    con->lingered++; /* see conn_end */
-    room_drop_request(con);
+void exchange_flow(conn_room *room, uint32_t slot, uint64_t bytes_max) {
+    exchange *ex = &room->handles.slots[slot];
+    conn *con = ex->conn;
+    if (con == NULL || !exchange_awaits_body(con, slot)) {
+        return; /* its end has been told */
+    }
+    conn_request *request = con->request;
+    room_touch(room, con);
+    if (!request->offered) {
+        request->held = false;
+        return;
+    }
+    if (body_announced(&request->state) > bytes_max) {
+        inflow_end(room, slot, 413, NULL);
+        return;
+    }
+    request->limits.bytes_max = bytes_max;
+    request->offered = ex->offered = false;
+    request->flowing = true;
+    con->continue_due = request->expects && ex->stream == STREAM_NONE; /* after the answer's head it is too late */
+}
+
+void exchange_extend(conn_room *room, uint32_t slot) {
+    exchange *ex = &room->handles.slots[slot];
+    if (ex->due_ms != WHEEL_NEVER) {
+        ex->due_ms += room->now_ms - ex->since_ms;
+        ex->since_ms = room->now_ms;
+    }
+}
+
+void exchange_on_hang_up(conn_room *room, const conn *con) {
+    for (uint32_t slot = con->first; slot != HANDLE_NONE; slot = room->handles.slots[slot].next) {
+        atomic_store_explicit(&room->handles.slots[slot].hung_up, true, memory_order_relaxed);
+    }
 }
 
 /* The connection leaves HTTP, if that is what its request has asked for. */
 static bool exchange_switch(conn_room *room, conn *con, const exchange *ex) {
-    if (ex->upgrade == 0 || ex->offered || con->first != con->last || con->closing) {
+    if (ex->upgrade == 0 || con->request != NULL || con->first != con->last || con->closing) {
         return false;
     }
     con->protocol = &room->protocols[ex->upgrade - 1];
@@ -259,7 +321,7 @@ void exchange_answer(conn_room *room, uint32_t slot, const answer *ans) {
         if (ans->kind == TB_KIND_STREAM) {
             stream_on_disconnect(room, slot);
         } else {
-            handle_close(&room->handles, slot);
+            news_release(room, slot);
         }
         return;
     }
@@ -267,8 +329,8 @@ void exchange_answer(conn_room *room, uint32_t slot, const answer *ans) {
     if (!exchange_heed(room, slot, ans)) {
         return;
     }
-    if (ex->offered) {
-        exchange_decline_body(con, ex);
+    if (exchange_awaits_body(con, slot) && !(ans->kind == TB_KIND_STREAM && inflow_read(room, slot))) {
+        exchange_decline_body(room, con, ex);
     }
     if (ans->kind == TB_KIND_STREAM) {
         stream_begin(room, slot, ans);
@@ -333,15 +395,16 @@ void exchange_on_disconnect(conn_room *room, conn *con) {
         exchange *ex = &room->handles.slots[slot];
         con->first = ex->next;
         shipment_close(ex->cargo);
-        if (ex->cargo != NULL) {
-            ex->cargo = NULL;
-            handle_close(&room->handles, slot);
-        } else if (ex->stream != STREAM_NONE) {
-            stream_on_disconnect(room, slot);
-        } else if (ex->ready || ex->granted) { /* nobody has its handle */
-            handle_close(&room->handles, slot);
-        } else {
+        const bool ours = ex->cargo != NULL || ex->ready || ex->granted; /* nobody has its handle */
+        ex->cargo = NULL;
+        if (ex->stream == STREAM_NONE && !ours) {
             handle_on_disconnect(&room->handles, slot);
+        }
+        inflow_close(room, slot); /* after which nobody can open one */
+        if (ex->stream != STREAM_NONE) {
+            stream_on_disconnect(room, slot);
+        } else if (ours) {
+            news_release(room, slot);
         }
     }
     con->last = HANDLE_NONE;

@@ -39,6 +39,12 @@ bool exchange_offer(conn_room *room, conn *con, exchange_kind kind, uint64_t *ha
 uint64_t exchange_hand_over(conn_room *room, conn *con);
 /* The body that was asked for will never be whole: the exchange is forgotten. */
 void exchange_cancel(conn_room *room, conn *con);
+/* The body of an offered request is wanted, or more of it, by a reader who takes it in parts; the handle stays. */
+void exchange_flow(conn_room *room, uint32_t slot, uint64_t bytes_max);
+/* It has got on: its deadline is counted from here. */
+void exchange_extend(conn_room *room, uint32_t slot);
+/* The client has shut its side, and may have left. */
+void exchange_on_hang_up(conn_room *room, const conn *con);
 /* Gives an exchange another deadline, counted from when it was handed over; 0 is none. */
 void exchange_set_timeout(conn_room *room, uint64_t handle, uint64_t timeout_ms);
 /* The timer of an exchange has fired: if it is still unanswered and its deadline met, it is answered 504 here, and

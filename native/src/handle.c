@@ -81,11 +81,42 @@ bool handle_open(handle_table *table, uint64_t *handle, uint32_t *slot) {
     ex->next = HANDLE_NONE;
     ex->ready = ex->offered = ex->granted = false;
     ex->upgrade = ex->stream = ex->news = 0;
+    atomic_store_explicit(&ex->bodied, false, memory_order_relaxed);
+    atomic_store_explicit(&ex->hung_up, false, memory_order_relaxed);
     atomic_store_explicit(&ex->ticket, handle_ticket(generation, HANDLE_OPEN), memory_order_release);
     table->open++;
     *slot = index;
     *handle = handle_of(table, index);
     return true;
+}
+
+/* Why a handle is not that of its slot as it stands. A generation that was given out before is a handle that was spent
+ * before. */
+static int32_t handle_stale(const handle_table *table, uint32_t generation, uint32_t current) {
+    const bool spent = current != 0 && generation >= table->generation_first && generation < current;
+    return spent ? TB_EALREADY : TB_EBADHANDLE;
+}
+
+int32_t handle_state(const handle_table *table, uint64_t handle) {
+    const uint32_t index = (uint32_t)handle & (HANDLE_SLOTS_MAX - 1);
+    const uint32_t generation = (uint32_t)(handle >> HANDLE_SLOT_BITS);
+    if (handle >> HANDLE_SALT_SHIFT != table->salt || index >= table->capacity) {
+        return TB_EBADHANDLE;
+    }
+    const uint64_t ticket = atomic_load_explicit(&table->slots[index].ticket, memory_order_acquire);
+    const unsigned state = (unsigned)(ticket & HANDLE_STATE_MASK);
+    if (generation != handle_generation(ticket) || state == HANDLE_FREE) {
+        return handle_stale(table, generation, handle_generation(ticket));
+    }
+    return state == HANDLE_OPEN ? TB_OK : state == HANDLE_GONE ? TB_EDISCONNECTED : TB_EALREADY;
+}
+
+int32_t handle_client(const handle_table *table, uint64_t handle) {
+    const uint32_t index = (uint32_t)handle & (HANDLE_SLOTS_MAX - 1);
+    const bool hung_up =
+        index < table->capacity && atomic_load_explicit(&table->slots[index].hung_up, memory_order_acquire);
+    const int32_t code = handle_state(table, handle);
+    return hung_up && handle_of(table, index) == handle ? TB_EDISCONNECTED : code;
 }
 
 int32_t handle_take(handle_table *table, uint64_t handle, uint32_t *slot) {
@@ -100,9 +131,7 @@ int32_t handle_take(handle_table *table, uint64_t handle, uint32_t *slot) {
         unsigned state = (unsigned)(ticket & HANDLE_STATE_MASK);
         uint32_t current = handle_generation(ticket);
         if (generation != current || state == HANDLE_FREE) {
-            /* A generation that was given out before is a handle that was spent before. */
-            bool spent = current != 0 && generation >= table->generation_first && generation < current;
-            return spent ? TB_EALREADY : TB_EBADHANDLE;
+            return handle_stale(table, generation, current);
         }
         if (state == HANDLE_TAKEN) {
             return TB_EALREADY;
@@ -129,7 +158,7 @@ void handle_on_disconnect(handle_table *table, uint32_t slot) {
 void handle_close(handle_table *table, uint32_t slot) {
     exchange *ex = &table->slots[slot];
     uint64_t ticket = atomic_load_explicit(&ex->ticket, memory_order_relaxed);
-    assert((ticket & HANDLE_STATE_MASK) != HANDLE_FREE);
+    assert((ticket & HANDLE_STATE_MASK) != HANDLE_FREE && ex->inflow == NULL);
     free(ex->answer);
     ex->answer = NULL;
     ex->conn = NULL;

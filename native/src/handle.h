@@ -18,6 +18,7 @@
 #include "wheel.h"
 
 struct conn;
+struct inflow;
 struct shipment;
 
 enum { HANDLE_SLOT_BITS = 20, HANDLE_SLOTS_MAX = 1 << HANDLE_SLOT_BITS };
@@ -29,6 +30,7 @@ typedef struct exchange {
     struct conn *conn;       /* NULL once the client has left */
     uint8_t *answer;         /* the whole response, when it came before its turn on the wire */
     struct shipment *cargo;  /* the file that is its body, or NULL */
+    struct inflow *inflow;   /* its body on the way to a reader, or NULL; only under the room's lock for it */
     size_t answer_len;
     uint32_t next; /* the next exchange of the connection, or of the free list */
     bool ready;    /* answer holds what the wire waits for */
@@ -36,11 +38,13 @@ typedef struct exchange {
     bool safe;     /* a safe method: may run beside other safe ones of its connection (RFC 9112 §9.3.2) */
     bool http10;
     bool keep_alive;
-    bool offered;    /* its body is not asked for yet */
-    bool granted;    /* its body is arriving; nobody has the handle */
-    uint8_t upgrade; /* the protocol that it asks for: 1 + its index, or 0 */
-    uint8_t stream;  /* a stream_state */
-    uint8_t news;    /* what there is to tell of the stream: TB_NEWS_..., or 0 */
+    bool offered;         /* its body is not asked for yet */
+    bool granted;         /* its body is arriving; nobody has the handle */
+    uint8_t upgrade;      /* the protocol that it asks for: 1 + its index, or 0 */
+    uint8_t stream;       /* a stream_state */
+    uint8_t news;         /* what there is to tell of it: TB_NEWS_..., or 0 */
+    _Atomic bool bodied;  /* there may be an inflow */
+    _Atomic bool hung_up; /* the client has shut its side */
     bool chunked;
     bool asked;         /* for TB_NEWS_MORE */
     uint32_t news_next; /* the next exchange of which there is something to tell */
@@ -76,6 +80,10 @@ void handle_close(handle_table *table, uint32_t slot);
 bool handle_reopen(handle_table *table, uint32_t slot);
 /* Whether the slot is open and not taken; whoever knows its handle may answer. */
 bool handle_awaits(const handle_table *table, uint32_t slot);
+/* TB_OK while a handle may be answered and its client is there, else as handle_take. Any thread. */
+int32_t handle_state(const handle_table *table, uint64_t handle);
+/* The same, but TB_EDISCONNECTED also once its client has shut its side. */
+int32_t handle_client(const handle_table *table, uint64_t handle);
 /* The handle of a slot as it stands. */
 uint64_t handle_of(const handle_table *table, uint32_t slot);
 

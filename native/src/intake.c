@@ -12,6 +12,7 @@
 #include "deadline.h"
 #include "exchange.h"
 #include "files.h"
+#include "inflow.h"
 #include "protocol.h"
 #include "tinybeam.h"
 
@@ -285,10 +286,68 @@ static intake_step intake_end_body(conn_room *room, conn *con) {
     return INTAKE_NEXT;
 }
 
+/* The rest of a request's body will not come, or is of no use: the connection ends with the answer. Its reader is told;
+ * what only was thrown away is not worth a word. */
+static void intake_break_off(conn_room *room, conn *con, uint32_t status) {
+    if (con->request->flowing) {
+        inflow_end(room, con->request->slot, status, NULL);
+        room->handles.slots[con->request->slot].keep_alive = false;
+        stats_add(&room->stats.requests_refused, 1);
+    }
+    con->closing = true;
+    con->continue_due = false;
+    con->lingered++; /* see conn_end */
+    room_drop_request(con);
+}
+
+/* A body that goes to its reader, or nowhere, as it comes. */
+static intake_step intake_next_part(conn_room *room, conn *con, const uint8_t *octets, size_t len, size_t *used) {
+    conn_request *request = con->request;
+    for (;;) {
+        size_t consumed = 0;
+        const uint8_t *data = NULL;
+        size_t data_len = 0;
+        parser_error error;
+        const body_event event = body_next(&request->state, octets + *used, len - *used, &request->limits, &consumed,
+                                           &data, &data_len, &error);
+        *used += consumed;
+        con->continue_due = con->continue_due && consumed == 0; /* else it came without being asked for */
+        if (event == BODY_MORE) {
+            return INTAKE_MORE;
+        }
+        if (event == BODY_ERROR) {
+            intake_break_off(room, con, error.status);
+            return INTAKE_NEXT;
+        }
+        if (event == BODY_END) {
+            con->closing = con->closing || !request->keep_alive;
+            if (request->flowing) {
+                inflow_end(room, request->slot, INFLOW_WHOLE, &request->trailers);
+            }
+            room_drop_request(con);
+            return INTAKE_NEXT;
+        }
+        bool pushed = true;
+        if (event == BODY_TRAILER) {
+            pushed = buffer_push(&request->trailers, data, data_len);
+        } else if (request->flowing) {
+            pushed = inflow_push(room, con, data, data_len);
+            exchange_extend(room, request->slot);
+        }
+        if (!pushed) {
+            con->sink.broken = true;
+            return INTAKE_MORE;
+        }
+    }
+}
+
 static intake_step intake_next_body(conn_room *room, conn *con, const uint8_t *octets, size_t len, size_t *used) {
     conn_request *request = con->request;
-    if (request->offered) {
+    if (request->offered || request->held) {
         return INTAKE_TURN;
+    }
+    if (request->flowing || request->discard) {
+        return intake_next_part(room, con, octets, len, used);
     }
     while (!request->complete) {
         size_t consumed = 0;
@@ -318,13 +377,17 @@ static intake_step intake_next_body(conn_room *room, conn *con, const uint8_t *o
     return intake_end_body(room, con);
 }
 
+bool intake_goes_on(const conn *con) {
+    return !con->closing || (con->request != NULL && con->request->flowing);
+}
+
 /* Parses on until more octets, room or a turn is needed, or the client has to read first what it was answered.
  * Returns how many octets are done with. */
 static size_t intake_consume(conn_room *room, conn *con, const uint8_t *octets, size_t len) {
     size_t at = 0;
     intake_step step = INTAKE_NEXT;
     bool open = batch_open(&room->batch);
-    while (step == INTAKE_NEXT && !con->closing && con->refusal == 0 && !con->sink.broken &&
+    while (step == INTAKE_NEXT && intake_goes_on(con) && con->refusal == 0 && !con->sink.broken &&
            con->sink.pending.len == 0 && !con->shipping) {
         size_t used = 0;
         step = con->request != NULL ? intake_next_body(room, con, octets + at, len - at, &used)
@@ -335,7 +398,7 @@ static size_t intake_consume(conn_room *room, conn *con, const uint8_t *octets, 
         /* The one that needs a larger batch is the first to get it. */
         room_wait(room, con, open && room->batch.needed > 0);
     }
-    if (con->closing || con->refusal != 0) {
+    if (!intake_goes_on(con) || con->refusal != 0) {
         con->lingered += at < len; /* something came after the last request: see conn_end */
         return len;
     }
@@ -372,20 +435,29 @@ bool intake_kept(const conn *con) {
 
 bool intake_blocked(const conn *con) {
     /* With an answer outstanding, octets that were kept and are no mere beginning of a request wait for their turn. */
-    return con->in_flight > 0 && ((con->in.len > 0 && con->parsed == 0) ||
-                                  (con->request != NULL && (con->request->complete || con->request->offered)));
+    return con->in_flight > 0 &&
+           ((con->in.len > 0 && con->parsed == 0) ||
+            (con->request != NULL && (con->request->complete || con->request->offered || con->request->held)));
 }
 
 void intake_on_eof(conn_room *room, conn *con) {
     /* What was kept because an earlier answer must come first is a whole request, and still gets its answer. */
     bool unfinished = (con->in.len > 0 && con->parsed > 0) || (con->request != NULL && !con->request->complete);
-    if (unfinished && con->refusal == 0 && !con->closing) {
+    if (con->request != NULL && (con->request->flowing || con->request->discard)) {
+        intake_break_off(room, con, INFLOW_LEFT);
+        buffer_deinit(&con->in);
+    } else if (unfinished && con->refusal == 0 && !con->closing) {
         intake_refuse(room, con, 400, "the connection ended inside a request (RFC 9112 §8)");
         buffer_deinit(&con->in);
     }
 }
 
 void intake_on_timeout(conn_room *room, conn *con) {
+    if (con->request != NULL && (con->request->flowing || con->request->discard)) {
+        intake_break_off(room, con, 408);
+        buffer_deinit(&con->in);
+        return;
+    }
     intake_refuse(room, con, 408, "the request took too long to arrive (RFC 9110 §15.5.9)");
     buffer_deinit(&con->in);
 }

@@ -19,6 +19,8 @@ void intake_on_eof(conn_room *room, conn *con);
 void intake_on_timeout(conn_room *room, conn *con);
 /* Sends what waits for its turn: a refusal, or a "100 Continue". */
 void intake_pay_dues(conn_room *room, conn *con);
+/* Whether what the client sends is still of use: the next request, or the rest of a body that is read. */
+bool intake_goes_on(const conn *con);
 /* Whether there is something that intake_resume might go on with. */
 bool intake_kept(const conn *con);
 /* Whether the kept octets wait for an answer, so that reading more would only pile them up. */

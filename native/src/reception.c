@@ -7,6 +7,7 @@
 #include "reception.h"
 
 #include "exchange.h"
+#include "inflow.h"
 #include "stream.h"
 #include "tinybeam.h"
 
@@ -93,6 +94,7 @@ int32_t reception_post(scheduler *sched, const void *answers, size_t len) {
 }
 
 void reception_take(scheduler *sched) {
+    inflow_take_wanted(&sched->room);
     for (post *item = post_take(&sched->posts); item != NULL;) {
         post *next = item->next;
         if (item->slot == POST_PART) {

@@ -30,6 +30,7 @@ enum { CONN_PEER_MAX = 18 };
 
 struct conn_room;
 struct conn;
+struct inflow;
 
 /* A request whose body is still arriving, or wanted. */
 typedef struct conn_request {
@@ -40,6 +41,9 @@ typedef struct conn_request {
     body_limits limits;
     uint32_t slot; /* the exchange by which it was offered, or HANDLE_NONE */
     bool offered;  /* and nobody has said yet whether the body is wanted */
+    bool flowing;  /* its body goes to a reader as it comes */
+    bool held;     /* and the reader has enough for now */
+    bool discard;  /* it was answered without the rest of its body, which is little */
     bool expects;  /* the client waits for "100 Continue" */
     bool complete;
     bool head_method;
@@ -136,7 +140,9 @@ typedef struct conn_room {
     batch batch;
     output out;
     handle_table handles;
-    uint32_t news_first; /* of the exchanges of which there is something to tell, or HANDLE_NONE */
+    pthread_mutex_t inflow_lock;            /* held while anything is done with an inflow */
+    _Atomic(struct inflow *) inflow_wanted; /* those that readers want more of */
+    uint32_t news_first;                    /* of the exchanges of which there is something to tell, or HANDLE_NONE */
     uint32_t news_last;
     constant_table constants;
     mount_table mounts;

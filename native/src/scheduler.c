@@ -18,6 +18,8 @@
 #include <unistd.h>
 
 #include "exchange.h"
+#include "inflow.h"
+#include "news.h"
 #include "reception.h"
 #include "stream.h"
 
@@ -125,6 +127,7 @@ int32_t scheduler_init(scheduler *sched, const tb_config *config, uint64_t seed)
     atomic_store(&sched->due_ms, WHEEL_NEVER);
     scheduler_advance(sched);
     scheduler_init_lock(&room->fds_lock);
+    pthread_mutex_init(&room->inflow_lock, NULL);
     constant_init(&room->constants, seed);
     mount_init(&room->mounts, config->file_cache_bytes_max, seed);
     room->found = malloc(sizeof *room->found);
@@ -258,8 +261,8 @@ static void scheduler_wait(scheduler *sched, bool may_sleep) {
     int timeout_ms = may_sleep ? scheduler_sleep_ms(sched) : 0;
     if (may_sleep) {
         atomic_store_explicit(&sched->sleeping, true, memory_order_seq_cst);
-        if (post_pending(&sched->posts) || atomic_load(&sched->flags) != 0 || atomic_load(&sched->closing) ||
-            atomic_load(&sched->drain_due)) {
+        if (post_pending(&sched->posts) || inflow_pending(&sched->room) || atomic_load(&sched->flags) != 0 ||
+            atomic_load(&sched->closing) || atomic_load(&sched->drain_due)) {
             timeout_ms = 0;
         }
     }
@@ -323,7 +326,7 @@ static int32_t scheduler_verdict(scheduler *sched) {
         sched->drained = true;
         flags |= TB_POLL_DRAINED;
     }
-    if (room->news_first != HANDLE_NONE) {
+    if (news_pending(room)) {
         flags |= TB_POLL_NEWS;
     }
     return (int32_t)flags;
@@ -358,7 +361,7 @@ int32_t scheduler_poll(scheduler *sched, batch *bat) {
         if (batch_open(&room->batch)) {
             /* Those that still wait after their turn need an answer first, and its post will wake us. */
             bool tried = room->waiting == NULL || (!sched->listeners_first && !room->eager);
-            bool idle = room->batch.count == 0 && tried && !scheduler_drained(sched) && room->news_first == HANDLE_NONE;
+            bool idle = room->batch.count == 0 && tried && !scheduler_drained(sched) && !news_pending(room);
             atomic_store_explicit(&room->stats.handles_open, room->handles.open, memory_order_relaxed);
             scheduler_wait(sched, idle);
             if (idle) {

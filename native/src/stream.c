@@ -1,8 +1,8 @@
 /* Answers that come in parts; see stream.h.
  *
- * Owns:  the chunks of the chunked coding, and the list of streams of which there is something to tell.
+ * Owns:  the chunks of the chunked coding.
  * Knows: that HTTP/1.0 has no chunks: there an answer of unknown length ends with the connection.
- * Never: frees a slot that is on the list.
+ * Never: asks anybody for anything: what is wanted is news.
  */
 #include "stream.h"
 
@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "exchange.h"
+#include "news.h"
 #include "tinybeam.h"
 
 enum {
@@ -20,22 +21,6 @@ enum {
 };
 
 static const uint8_t stream_line_end[] = "\r\n";
-
-static void stream_tell(conn_room *room, uint32_t slot, uint8_t news) {
-    exchange *ex = &room->handles.slots[slot];
-    const bool listed = ex->news != 0;
-    ex->news = news; /* the later news is the one that counts */
-    if (listed) {
-        return;
-    }
-    ex->news_next = HANDLE_NONE;
-    if (room->news_first == HANDLE_NONE) {
-        room->news_first = slot;
-    } else {
-        room->handles.slots[room->news_last].news_next = slot;
-    }
-    room->news_last = slot;
-}
 
 static void stream_count(conn_room *room, int more) {
     stats_add(&room->stats.streams, (uint64_t)(int64_t)more);
@@ -228,7 +213,7 @@ void stream_on_disconnect(conn_room *room, uint32_t slot) {
     }
     ex->conn = NULL;
     ex->stream = STREAM_GONE;
-    stream_tell(room, slot, TB_NEWS_GONE);
+    news_push(room, slot, TB_NEWS_GONE);
 }
 
 void stream_settle(conn_room *room, conn *con) {
@@ -238,23 +223,6 @@ void stream_settle(conn_room *room, conn *con) {
     exchange *ex = &room->handles.slots[con->first];
     if (ex->stream == STREAM_OPEN && ex->asked && con->sink.pending.len - con->sink.sent <= STREAM_LOW) {
         ex->asked = false;
-        stream_tell(room, con->first, TB_NEWS_MORE);
+        news_push(room, con->first, TB_NEWS_MORE);
     }
-}
-
-void stream_take_news(conn_room *room, uint64_t *news, uint32_t pairs_max) {
-    uint32_t count = 0;
-    while (room->news_first != HANDLE_NONE && count < pairs_max) {
-        const uint32_t slot = room->news_first;
-        exchange *ex = &room->handles.slots[slot];
-        room->news_first = ex->news_next;
-        news[1 + 2 * count] = handle_of(&room->handles, slot);
-        news[2 + 2 * count] = ex->news;
-        count++;
-        ex->news = 0;
-        if (ex->stream == STREAM_GONE) {
-            handle_close(&room->handles, slot);
-        }
-    }
-    news[0] = count;
 }

@@ -30,7 +30,5 @@ void stream_on_turn(exchange *ex);
 void stream_on_disconnect(conn_room *room, uint32_t slot);
 /* The connection is at rest: asks for more, if that was wanted and there is a use for it. */
 void stream_settle(conn_room *room, conn *con);
-/* Takes what there is to tell: how many pairs, then the pairs. Closes the slots of streams that nobody reads. */
-void stream_take_news(conn_room *room, uint64_t *news, uint32_t pairs_max);
 
 #endif

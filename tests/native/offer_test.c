@@ -148,7 +148,8 @@ static void a_body_over_the_limit_of_its_route_is_a_413(void) {
         rig_poll(bench);
         CHECK_INT(bench->bat.count, 0);
         CHECK(strncmp(rig_receive(bench, client), "HTTP/1.1 413 ", 13) == 0);
-        CHECK_INT(rig_count(bench->got, "\r\nConnection: close\r\n"), 1);
+        /* what is left of the first one is known and little, and is thrown away */
+        CHECK_INT(rig_count(bench->got, "\r\nConnection: close\r\n"), i > 0);
         CHECK_INT(bench->sched.room.handles.open, 0);
         close(client);
         rig_close(bench);

@@ -2,6 +2,7 @@
 #include "stream.h"
 
 #include "exchange.h"
+#include "news.h"
 #include "rig.h"
 
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -50,7 +51,7 @@ typedef struct told {
 
 static told take_news(rig *bench) {
     uint64_t news[1 + 2 * TB_NEWS_MAX] = {0};
-    stream_take_news(&bench->sched.room, news, TB_NEWS_MAX);
+    news_take(&bench->sched.room, news, TB_NEWS_MAX);
     return (told){news[0], news[1], news[2]};
 }
 
@@ -511,7 +512,7 @@ static void more_news_than_one_poll_can_tell_is_told_by_the_next(void) {
         CHECK_INT(rig_poll(bench) & TB_POLL_NEWS, TB_POLL_NEWS);
         uint64_t news[3];
         if (i + 1 < MANY) {
-            stream_take_news(&bench->sched.room, news, 1);
+            news_take(&bench->sched.room, news, 1);
             CHECK_INT(news[0], 1);
             push(bench, news[1], TB_KIND_PART, "y", 1);
         }
@@ -523,10 +524,10 @@ static void more_news_than_one_poll_can_tell_is_told_by_the_next(void) {
     }
     CHECK_INT(rig_poll(bench), TB_POLL_NEWS);
     uint64_t few[1 + 2 * 3];
-    stream_take_news(&bench->sched.room, few, 3);
+    news_take(&bench->sched.room, few, 3);
     CHECK_INT(few[0], 3);
     CHECK_INT(rig_poll(bench), TB_POLL_NEWS);
-    stream_take_news(&bench->sched.room, few, 3);
+    news_take(&bench->sched.room, few, 3);
     CHECK_INT(few[0], 2);
     CHECK_INT(rig_poll(bench), 0);
     CHECK_INT(bench->sched.room.handles.open, 0);

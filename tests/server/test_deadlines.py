@@ -54,7 +54,7 @@ def stuck(gate: Gate) -> Router:
 
     router.get("/own", request_timeout_ms=1)(wait_here)
     router.get("/ever", request_timeout_ms=None)(wait_here)
-    router.get("/pooled", blocking=True, request_timeout_ms=1)(wait_here)
+    router.get("/pooled", blocking=True, request_timeout_ms=100)(wait_here)
     return router
 
 

@@ -71,6 +71,9 @@ class ScriptedPort:
         self.calls.append("close")
 
 
+decode_batch = msgspec.msgpack.Decoder(list[Request]).decode
+
+
 class ScriptedHost:
     """The scheduler as a runner sees it; notes what it is told."""
 
@@ -85,6 +88,9 @@ class ScriptedHost:
         self.on_wake: Callable[[], None] = lambda: self.told.append("wake")
         self.on_signal: Callable[[], None] = lambda: self.told.append("signal")
         self.on_drained: Callable[[], None] = lambda: self.told.append("drained")
+
+    def decode(self, view: memoryview) -> list[Request]:
+        return decode_batch(view)
 
     def wake(self) -> None:
         self.told.append("poll without waiting")

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tinybeam import Request, Router, native
-from tinybeam.server import runner
 from tinybeam.server.engine import Engine
-from tinybeam.server.scheduler import FAULTS_MAX
+from tinybeam.server.scheduler import FAULTS_MAX, Scheduler
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,16 +22,16 @@ RUNNER = "tinybeam-runner"
 
 def fault_times(monkeypatch: pytest.MonkeyPatch, times: int) -> None:
     """The next batches cannot be decoded."""
-    decode = runner._decode
+    decode = Scheduler.decode
     left = [None] * times
 
-    def faulty(view: memoryview) -> list[Request]:
+    def faulty(self: Scheduler, view: memoryview) -> list[Request]:
         if left:
             left.pop()
             raise MemoryError("scripted")
-        return decode(view)
+        return decode(self, view)
 
-    monkeypatch.setattr(runner, "_decode", faulty)
+    monkeypatch.setattr(Scheduler, "decode", faulty)
 
 
 def test_a_fault_costs_its_batch_a_500_each_and_nothing_else(

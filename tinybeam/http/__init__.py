@@ -24,6 +24,7 @@ from tinybeam.http.answer import (
     as_response,
     beginning,
 )
+from tinybeam.http.body import Body, BodyParts
 from tinybeam.http.event import HEARTBEAT, Event
 from tinybeam.http.fields import field_octets_of, is_token
 from tinybeam.http.headers import Headers
@@ -32,6 +33,8 @@ from tinybeam.http.query import QueryParams
 from tinybeam.http.request import Request
 from tinybeam.http.response import Response
 from tinybeam.http.status import has_body, reason
+from tinybeam.http.streamed_request import ArrivingBody, StreamedRequest, streamed
+from tinybeam.http.wire import NoWire, Wire, wired
 
 __all__ = [
     "HEARTBEAT",
@@ -47,14 +50,20 @@ __all__ = [
     "KIND_STREAM",
     "KIND_TEXT",
     "Answer",
+    "ArrivingBody",
+    "Body",
+    "BodyParts",
     "Continue",
     "Event",
     "Headers",
     "InParts",
+    "NoWire",
     "QueryParams",
     "Request",
     "Response",
     "Result",
+    "StreamedRequest",
+    "Wire",
     "answer",
     "as_response",
     "beginning",
@@ -62,4 +71,6 @@ __all__ = [
     "has_body",
     "is_token",
     "reason",
+    "streamed",
+    "wired",
 ]

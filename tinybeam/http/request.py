@@ -7,17 +7,21 @@ Never: work at creation: whatever can be worked out later is a property, and is.
 
 from __future__ import annotations
 
+import os
 import socket
-from typing import Any, TypeVar, overload
+from typing import IO, Any, ClassVar, TypeVar, overload
 from urllib.parse import unquote
 
 import msgspec
 
 from tinybeam.errors import HTTPError
+from tinybeam.http.body import Body, BodyParts
 from tinybeam.http.charset import charset_of, decoded
+from tinybeam.http.fields import Pairs, field_octets_of
 from tinybeam.http.headers import Headers
 from tinybeam.http.lazy import lazy
 from tinybeam.http.query import QueryParams
+from tinybeam.http.wire import NoWire, Wire
 
 T = TypeVar("T")
 
@@ -44,6 +48,9 @@ class Request(msgspec.Struct, array_like=True, frozen=True, eq=False, dict=True)
     trailers_raw: bytes = b"\n"
     # Its head alone: the engine asks whether the body is wanted. No handler sees such a request; a guard may.
     offered: bool = False
+
+    # A server has a class of its own, with the wire that its requests come by.
+    _wire: ClassVar[Wire] = NoWire()
 
     @property
     def id(self) -> str:
@@ -98,6 +105,55 @@ class Request(msgspec.Struct, array_like=True, frozen=True, eq=False, dict=True)
         They are what the client says, and are never merged with the headers (RFC 9110 section 6.5.1).
         """
         return Headers(self.trailers_raw)
+
+    @lazy
+    def _body(self) -> Body:
+        return Body(self.body)
+
+    def stream(self) -> BodyParts:
+        """The body in parts, for `for` or, in an `async def`, `async for`: bytes, as many as have come, none of it
+        twice. Only with `stream=True` on the route does the handler run before the body has come.
+
+        While a part is waited for: raises ClientDisconnected when the client leaves, HTTPError 400 for a malformed
+        body, 408 for a slow one, 413 for one that is too long; let them through.
+        """
+        return BodyParts(self._body)
+
+    def read(self, most: int = -1) -> bytes:
+        """So many octets of the body, or all that are left; fewer only at its end, then none.
+
+        Raises what `stream` raises, and RuntimeError where it would hold up an event loop.
+        """
+        return self._body.read(most)
+
+    def save(self, path: str | os.PathLike[str]) -> int:
+        """Saves the body, or what is left of it, as a file of this name, and gives its length.
+
+        The file has the name when it is whole, and replaces one that had it; when anything is raised, nothing is left.
+        Raises what `read` raises, OSError, and HTTPError 507 when the disk is full.
+        """
+        return self._body.save(path)
+
+    def file(self) -> IO[bytes]:
+        """The body, or what is left of it, as a temporary file, which goes when it is closed; up to 1 MiB in memory.
+
+        Raises what `save` raises.
+        """
+        return self._body.file()
+
+    @property
+    def disconnected(self) -> bool:
+        """Whether the client has left, so that the work for it can stop. It may have only said that it sends no more,
+        which looks the same; an answer is sent to it all the same."""
+        return self._wire.has_left(self.handle)
+
+    def early_hints(self, headers: Pairs) -> None:
+        """Tells the client fields ahead of the answer, as "103 Early Hints" (RFC 8297): Link, mostly.
+
+        Nothing for a client that cannot take them (HTTP/1.0) or has others of its requests answered first. Raises what
+        `Response` raises for headers that cannot be sent.
+        """
+        self._wire.hint(self.handle, field_octets_of(headers))
 
     def text(self) -> str:
         """The body as text in the charset of its Content-Type, else UTF-8.

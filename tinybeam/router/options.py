@@ -14,8 +14,9 @@ from tinybeam.errors import ConfigError
 
 GuardFunction = Callable[..., object] | None
 
-# What the engine can hold of one body, and a day.
+# What the engine can hold of one body as a whole, what a number in C holds, and a day.
 BODY_BYTES_MOST: Final = 1 << 30
+STREAM_BYTES_MOST: Final = 1 << 62
 TIMEOUT_MS_MOST: Final = 24 * 60 * 60 * 1000
 
 
@@ -25,6 +26,7 @@ class FallbackOptions(TypedDict, total=False):
     blocking: bool | None
     body_bytes_max: int | None
     request_timeout_ms: int | None
+    stream: bool
 
 
 class RouteOptions(FallbackOptions, total=False):
@@ -40,8 +42,11 @@ def checked_options(place: str, options: Mapping[str, Any]) -> dict[str, Any]:
     if unknown:
         known = ", ".join(RouteOptions.__annotations__)
         raise TypeError(f"{place}: a route has no option {unknown[0]!r}; it has {known}")
-    for name, most in (("body_bytes_max", BODY_BYTES_MOST), ("request_timeout_ms", TIMEOUT_MS_MOST)):
+    body_most = STREAM_BYTES_MOST if options.get("stream") else BODY_BYTES_MOST
+    for name, most in (("body_bytes_max", body_most), ("request_timeout_ms", TIMEOUT_MS_MOST)):
         value = options.get(name)
         if value is not None and (not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most):
             raise ConfigError(f"{place}: {name} is {value!r}; it must be a whole number from 1 to {most}, or None")
+    if not isinstance(options.get("stream", False), bool):
+        raise ConfigError(f"{place}: stream is {options['stream']!r}; it must be True or False")
     return dict(options)

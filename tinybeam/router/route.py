@@ -37,6 +37,8 @@ class Route:
     # SERVER_DEFAULT, a limit, or None for none.
     body_bytes_max: int | None = SERVER_DEFAULT
     request_timeout_ms: int | None = SERVER_DEFAULT
+    # Whether the handler is called before a large body has come.
+    stream: bool = False
     # Whether a body is of any use to the handler; the built-in ones answer without it.
     takes_body: bool = True
 
@@ -61,7 +63,7 @@ class Endpoint:
 
     __slots__ = (
         *("__weakref__", "blocking", "body_bytes_max", "handler", "is_async", "judge"),
-        *("request_timeout_ms", "route", "streams", "takes_body"),
+        *("request_timeout_ms", "route", "stream", "streams", "takes_body"),
     )
 
     def __init__(self, handler: Callable[..., object], route: Route) -> None:
@@ -71,6 +73,7 @@ class Endpoint:
         self.blocking = route.blocking
         self.body_bytes_max = route.body_bytes_max
         self.request_timeout_ms = route.request_timeout_ms
+        self.stream = route.stream
         self.takes_body = route.takes_body
         self.judge: Any = None
         self.streams: Any = None

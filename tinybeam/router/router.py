@@ -42,6 +42,9 @@ class Router:
     - `blocking` says whether the handler blocks; without it the server finds out. An `async def` must not.
     - `body_bytes_max` is the largest body that the route takes, None for any that fits in memory; a larger one is
       answered 413 before it is read. Without it the server's own limit holds.
+    - `stream=True` calls the handler when the head of a request has come, and lets it read a large body in parts, by
+      `request.stream()`, `read`, `save` or `file`; one of up to 64 KiB comes whole. A `def` handler has a thread of its
+      own meanwhile. With `body_bytes_max=None` there is no limit at all then.
     - `request_timeout_ms` is how long the handler may take until the client is answered 504, None for ever.
 
     Raises ConfigError, with the place, for a declaration that cannot work; some are found by `compile` only.

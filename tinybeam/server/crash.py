@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import logging
 
-from tinybeam.errors import HTTPError
+from tinybeam.errors import ClientDisconnected, HTTPError
 from tinybeam.http import Answer, InParts, Request, answer
 from tinybeam.process import Ended, MailboxFull, Visitor, this_thread
 from tinybeam.router import Endpoint
@@ -41,6 +41,8 @@ def answer_for(request: Request, endpoint: Endpoint | None, error: BaseException
     process = this_thread().process
     if isinstance(process, Visitor):
         process.failure = error
+    if isinstance(error, ClientDisconnected):  # a result; who has only shut its side still reads this
+        return request.handle, 400, _TEXT_FIELDS, "the request was not whole"
     if isinstance(error, MailboxFull):  # it is nobody's fault; so is a request that the engine has no room for
         _report_full(request, endpoint, error)
         return unavailable(request, "too much waits to be done; try again later")

@@ -14,6 +14,7 @@ from typing import Any, Final
 from tinybeam import native
 from tinybeam.config import Config
 from tinybeam.errors import NativeError
+from tinybeam.http import KIND_HINTS
 from tinybeam.process import this_thread
 
 _BUFFER_FIRST: Final = 64 * 1024
@@ -36,6 +37,7 @@ class Engine:
             **{name: getattr(config, name) for name in native.KNOBS if name != "body_offer_bytes"}
         )
         knobs.body_offer_bytes = body_offer_bytes
+        self._trailers_max = config.header_bytes_max + 1
         self.pointer = pointer = native.empty_pointer()
         native.checked(self._library.tb_engine_open(knobs, pointer), "cannot open the engine")
         # The memory goes when nobody can reach this object any more, and so nobody can be inside a call. At exit of
@@ -78,6 +80,30 @@ class Engine:
         runner: Any = this_thread().runner
         number = runner.number if getattr(runner, "engine", None) is self else native.NO_RUNNER
         return int(self._library.tb_engine_push(self.pointer, number, handle, kind, octets, len(octets)))
+
+    def open_body(self, handle: int, bytes_max: int) -> int:
+        """Has the body of an offered request come in parts; returns native.OK or why not."""
+        return int(self._library.tb_body_open(self.pointer, handle, bytes_max))
+
+    def take_body(self, handle: int, address: int, length: int) -> int:
+        """Takes octets of it, from any thread, to this address; how many, 0 at the end, or what native.EWAIT and others
+        say."""
+        return int(self._library.tb_body_take(self.pointer, handle, address, length))
+
+    def take_trailers(self, handle: int) -> bytes | None:
+        """The trailers of a body that has ended; None when they are gone with the request."""
+        buffer = bytearray(self._trailers_max)
+        _keep, address = native.address_of(buffer)
+        length = self._library.tb_body_trailers(self.pointer, handle, address, len(buffer))
+        return None if length < 0 else bytes(memoryview(buffer)[:length])
+
+    def has_left(self, handle: int) -> bool:
+        """Whether the client of a request has shut its side, or is gone. Any thread."""
+        return bool(self._library.tb_engine_client(self.pointer, handle) == native.EDISCONNECTED)
+
+    def hint(self, handle: int, fields: bytes) -> None:
+        """Tells a client fields ahead of the answer, where it can be told. Any thread."""
+        self.push(handle, KIND_HINTS, fields)
 
     def set_timeout(self, handle: int, timeout_ms: int) -> None:
         """Gives an unanswered request another deadline, counted from when it was handed over; 0 is none."""

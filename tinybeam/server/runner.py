@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -30,7 +30,6 @@ from tinybeam.server.turn import Turn
 logger = logging.getLogger("tinybeam.server")
 
 _LENGTH_MASK = 0xFFFF_FFFF
-_decode = msgspec.msgpack.Decoder(list[Request]).decode
 _encode = msgspec.msgpack.Encoder().encode
 _NOTHING = b""
 # For how long processes are run, when some are ready, before it is the network's turn again.
@@ -57,6 +56,7 @@ class Host(Protocol):
     def on_signal(self) -> Callable[[], None]: ...
     @property
     def on_drained(self) -> Callable[[], None]: ...
+    def decode(self, view: memoryview) -> Iterable[Request]: ...
     def wake(self) -> None: ...
     def start_runner(self) -> None: ...
     def on_takeover(self, endpoint: Endpoint | None) -> None: ...
@@ -146,7 +146,7 @@ class Runner:
             answers = _NOTHING
             if status & _LENGTH_MASK:
                 # Before the flags, for heeding them may block, and then our successor shall find the requests here.
-                self.turn.requests = iter(_decode(port.view[: status & _LENGTH_MASK]))
+                self.turn.requests = iter(scheduler.decode(port.view[: status & _LENGTH_MASK]))
             if status > _LENGTH_MASK and not self._heed(status):
                 return True
             queue = scheduler.queue

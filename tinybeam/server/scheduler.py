@@ -16,14 +16,17 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
+import msgspec
+
 from tinybeam import native
 from tinybeam.config import Config
-from tinybeam.errors import NativeError
-from tinybeam.http import KIND_CONTINUE, Answer, Request
+from tinybeam.errors import ClientDisconnected, HTTPError, NativeError
+from tinybeam.http import KIND_CONTINUE, Answer, Request, StreamedRequest, streamed, wired
 from tinybeam.process import ReadyQueue, ready
 from tinybeam.router import SERVER_DEFAULT, Endpoint, RouteTable
 from tinybeam.server import overdue
 from tinybeam.server.access import log_request
+from tinybeam.server.bodies import ENDLESS, Bodies
 from tinybeam.server.crash import answer_for, unavailable
 from tinybeam.server.engine import Engine
 from tinybeam.server.handling import run_endpoint
@@ -45,6 +48,8 @@ FAULTS_MAX: Final = 3
 FAULTS_WITHIN_S: Final = 5.0
 # What a route that sets no limit gets: the most that a batch can carry.
 BODY_BYTES_MOST: Final = 1 << 30
+# From here on a body is large enough to be streamed to a handler that can take it so.
+STREAM_BYTES: Final = 64 * 1024
 
 
 class Scheduler:
@@ -84,6 +89,10 @@ class Scheduler:
             access_log=config.access_log,
         )
         self.streams = Streams(engine, self.loop, access_log=config.access_log)
+        self.bodies = Bodies(engine)
+        batch: Any = list[wired(Request, engine)]  # type: ignore[misc]
+        self._decode: Callable[[memoryview], list[Request]] = msgspec.msgpack.Decoder(batch).decode
+        self._streamed_class = wired(StreamedRequest, engine)
         self._has_async = any(endpoint.is_async for endpoint in table.endpoints)
         for endpoint in table.endpoints:
             endpoint.judge = self._first_judge(endpoint)
@@ -150,9 +159,14 @@ class Scheduler:
         ready.release(self)
         self.pool.close()
         self.streams.close()
+        self.bodies.close()
         self.loop.close()
 
     # What runners call.
+
+    def decode(self, view: memoryview) -> list[Request]:
+        """The requests of a batch."""
+        return self._decode(view)
 
     def on_end(self, runner: Runner) -> None:
         """The runner is going."""
@@ -186,8 +200,12 @@ class Scheduler:
         overdue.report(self.engine.take_overdue(), runners, self.pool, self.loop)
 
     def on_news(self, news: list[tuple[int, int]]) -> None:
-        """Something has become of streams."""
-        self.streams.on_news(news)
+        """Something has become of bodies that come or go in parts."""
+        for handle, what in news:
+            if what & native.NEWS_BODY:
+                self.bodies.on_news(handle)
+            if what & ~native.NEWS_BODY:
+                self.streams.on_news(handle, what)
 
     def run_request(self, turn: Turn, request: Request) -> Answer | None:
         """Matches and runs one request, where speed is not all. None when that is not an answer yet: the pool will
@@ -199,6 +217,8 @@ class Scheduler:
             return answer_for(request, None, error)
         turn.endpoint = endpoint
         if request.offered and endpoint.takes_body:
+            if endpoint.stream:
+                return self._run_streamed(turn, endpoint, request, values)
             turn.answers.append((request.handle, KIND_CONTINUE, self._body_limit(endpoint)))
             return None
         if endpoint.judge is not None:
@@ -208,7 +228,24 @@ class Scheduler:
     def _body_limit(self, endpoint: Endpoint) -> int:
         """The largest body that the endpoint takes, in octets."""
         limit = endpoint.body_bytes_max
-        return self._body_bytes_max if limit == SERVER_DEFAULT else BODY_BYTES_MOST if limit is None else limit
+        if limit is None:
+            return ENDLESS if endpoint.stream else BODY_BYTES_MOST
+        return self._body_bytes_max if limit == SERVER_DEFAULT else limit
+
+    def _run_streamed(self, turn: Turn, endpoint: Endpoint, request: Request, values: tuple[Any, ...]) -> Answer | None:
+        """Runs a request whose body is still to come. Its handler may have to wait for it, however quick it is."""
+        limit = self._body_limit(endpoint)
+        if int(request.headers.get("content-length") or 0) > limit:
+            return answer_for(request, endpoint, HTTPError(413, "the body is larger than this takes"))
+        body = self.bodies.open(request.handle, limit)
+        if body is None:
+            return answer_for(request, endpoint, ClientDisconnected("the client has left before its body was wanted"))
+        request = streamed(self._streamed_class, request, body)
+        self._set_timeout(endpoint, request)
+        if endpoint.blocking is False and not endpoint.is_async:
+            turn.request = request
+            return run_endpoint(endpoint, request, values)
+        return self._deal(turn, endpoint, request, values)
 
     def run_judged(self, turn: Turn, endpoint: Endpoint, request: Request, values: tuple[Any, ...]) -> Answer | None:
         """Runs a request of an endpoint that is under suspicion here, and deals that of a convicted one to the pool,
@@ -216,24 +253,31 @@ class Scheduler:
         judge = endpoint.judge
         if judge is None:  # another thread has settled the case just now
             return run_endpoint(endpoint, request, values)
-        if endpoint.request_timeout_ms != SERVER_DEFAULT:
-            self.engine.set_timeout(request.handle, endpoint.request_timeout_ms or 0)
+        self._set_timeout(endpoint, request)
         if judge.pooled:
-            turn.request = None  # from here on it is somebody else's alone: no request is two processes
-            if endpoint.is_async:
-                self.loop.deal(endpoint, request, values)
-                return None
-            try:
-                self.pool.deal((endpoint, request, values, PooledRun(request, self._respond_one)))
-            except RuntimeError:
-                return unavailable(request, "this machine has no thread left; try again later")
-            return None
+            return self._deal(turn, endpoint, request, values)
         started = time.perf_counter()
         answer = run_endpoint(endpoint, request, values)
         judge.on_run(time.perf_counter() - started)
         if judge.settled:
             endpoint.judge = self._first_judge(endpoint)
         return answer
+
+    def _set_timeout(self, endpoint: Endpoint, request: Request) -> None:
+        if endpoint.request_timeout_ms != SERVER_DEFAULT:
+            self.engine.set_timeout(request.handle, endpoint.request_timeout_ms or 0)
+
+    def _deal(self, turn: Turn, endpoint: Endpoint, request: Request, values: tuple[Any, ...]) -> Answer | None:
+        """Gives the request to the pool, or to the event loop. An answer only when that cannot be done."""
+        turn.request = None  # from here on it is somebody else's alone: no request is two processes
+        if endpoint.is_async:
+            self.loop.deal(endpoint, request, values)
+            return None
+        try:
+            self.pool.deal((endpoint, request, values, PooledRun(request, self._respond_one)))
+        except RuntimeError:
+            return unavailable(request, "this machine has no thread left; try again later")
+        return None
 
     def _run_pooled(self, endpoint: Endpoint, request: Request, values: tuple[Any, ...], run: PooledRun) -> None:
         started = time.perf_counter()
@@ -284,8 +328,10 @@ class Scheduler:
 
 
 def body_offer_bytes(table: RouteTable, config: Config) -> int:
-    """From which size on bodies have to be offered, because a route has a limit of its own; 0 where none has."""
+    """From which size on bodies have to be offered, because a route has a limit of its own, or streams them; 0 where
+    none does."""
     own = [endpoint.body_bytes_max for endpoint in table.endpoints if endpoint.body_bytes_max != SERVER_DEFAULT]
+    own += [STREAM_BYTES for endpoint in table.endpoints if endpoint.stream]
     return min([config.body_bytes_max, *(limit for limit in own if limit is not None)]) if own else 0
 
 

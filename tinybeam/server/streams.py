@@ -75,16 +75,15 @@ class Streams:
         if ended:
             producer.finish()
 
-    def on_news(self, news: list[tuple[int, int]]) -> None:
-        """What the engine tells of streams."""
-        for handle, what in news:
-            found = self._open.get(handle)
-            if found is None:
-                continue
-            if what == native.NEWS_MORE:
-                found[0].ask(WINDOW_BYTES)
-            else:
-                self._leave(handle, *found)
+    def on_news(self, handle: int, what: int) -> None:
+        """What the engine tells of a stream."""
+        found = self._open.get(handle)
+        if found is None:
+            return
+        if what & native.NEWS_GONE:
+            self._leave(handle, *found)
+        else:
+            found[0].ask(WINDOW_BYTES)
 
     def running(self) -> list[RunningRequest]:
         """The requests whose answers are not whole yet."""
