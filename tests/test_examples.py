@@ -1,5 +1,6 @@
 """Each example is served as its reader serves it, and asked what it is there to answer."""
 
+import hashlib
 import os
 import re
 import signal
@@ -70,6 +71,18 @@ def stream(client: httpx.Client) -> None:
     assert client.get("/assets/none").status_code == 404
 
 
+def upload(client: httpx.Client) -> None:
+    """A body that is larger than what the server holds of it."""
+    body = b"0123456789abcdef" * 1_000_000
+    assert client.post("/checksums", content=body).text == hashlib.sha256(body).hexdigest()
+    saved = EXAMPLES / "backup.tar"
+    try:
+        assert client.put("/backup", content=body).json() == {"octets": len(body)}
+        assert saved.read_bytes() == body
+    finally:
+        saved.unlink(missing_ok=True)
+
+
 def rate_limit(client: httpx.Client) -> None:
     """Each client has a bucket of its own."""
     ada = [client.get("/limited", headers={"X-Client": "ada"}).status_code for _ in range(50)]
@@ -103,6 +116,7 @@ CHECKS: dict[str, Callable[[httpx.Client], None]] = {
     "news": news,
     "rate_limit": rate_limit,
     "stream": stream,
+    "upload": upload,
     "workers": workers,
 }
 
