@@ -143,7 +143,8 @@ int64_t inflow_take_trailers(conn_room *room, uint64_t handle, void *octets, siz
     } else if (flow->trailers.len + 1 > capacity) {
         result = TB_EBUFFER;
     } else {
-        const uint8_t *end = batch_write_trailers(octets, flow->trailers.octets, flow->trailers.len);
+        const uint8_t *lines = flow->trailers.len == 0 ? octets : flow->trailers.octets;
+        const uint8_t *end = batch_write_trailers(octets, lines, flow->trailers.len);
         result = end - (uint8_t *)octets;
     }
     pthread_mutex_unlock(&room->inflow_lock);

@@ -1,7 +1,8 @@
 /* Memory that runs out at every single place where it is asked for: the call says so or one connection ends, the
  * process lives, nothing is lost for good (AddressSanitizer looks for leaks at the end), and the next one is served. */
 #include "faults.h"
-
+#include "inflow.h"
+#include "news.h"
 #include "rig.h"
 
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -13,13 +14,21 @@ static uint8_t large[LARGE];
 
 /* Polls and answers what comes; more is asked of the answers than they need to be. */
 static void serve_some(rig *bench, int client) {
+    static uint8_t octets[65536];
+    uint64_t news[1 + 2 * TB_NEWS_MAX];
+    uint64_t flow = 0;
     for (unsigned turn = 0; turn < 6; turn++) {
         const int32_t verdict = rig_poll(bench);
         const uint32_t count = verdict < 0 ? 0 : bench->bat.count;
         for (uint32_t i = 0; i < count; i++) {
             uint8_t out[LARGE + 64];
             const rig_record record = rig_record_at(bench, i);
-            if (record.offered) {
+            if (record.offered && record.path.len == 5) {
+                flow = inflow_open(&bench->sched.room, record.handle, 1000) == TB_OK ? record.handle : 0;
+                if (flow == 0) {
+                    reception_spend(&bench->sched, out, rig_write_answer(out, record.handle, 200, "no memory", 9));
+                }
+            } else if (record.offered) {
                 rig_continue(bench, record.handle, 1000);
             } else if (record.path.len == 6) {
                 reception_spend(&bench->sched, out, rig_write_answer(out, record.handle, 200, large, LARGE));
@@ -32,9 +41,18 @@ static void serve_some(rig *bench, int client) {
                 }
             }
         }
-        static uint8_t taken[65536];
-        while (recv(client, taken, sizeof taken, MSG_DONTWAIT) > 0) { /* the bench's own way would allocate */
+        bool wanted;
+        if (flow != 0) {
+            inflow_take(&bench->sched.room, flow, octets, sizeof octets, &wanted);
         }
+        news_take(&bench->sched.room, news, TB_NEWS_MAX);
+        while (recv(client, octets, sizeof octets, MSG_DONTWAIT) > 0) { /* the bench's own way would allocate */
+        }
+    }
+    if (flow != 0) { /* answered before its body is whole */
+        reception_spend(&bench->sched, octets, rig_write_answer(octets, flow, 200, "read", 4));
+        rig_poll(bench);
+        news_take(&bench->sched.room, news, TB_NEWS_MAX);
     }
 }
 
@@ -62,6 +80,7 @@ static void play(rig *bench) {
     play_one(bench, POST("/e") "Content-Length: 5\r\n\r\nhe", "llo" GET("/f"));
     play_one(bench, POST("/g") "Transfer-Encoding: chunked\r\n\r\n3\r\nab", "c\r\n0\r\nT: u\r\n\r\n");
     play_one(bench, POST("/h") "Expect: 100-continue\r\nContent-Length: 2\r\n\r\n", "hi");
+    play_one(bench, POST("/flow") "Expect: 100-continue\r\nContent-Length: 4\r\n\r\nab", "cd" GET("/f"));
     play_one(bench, GET("/large") GET("/large") GET("/i"), "");
     play_one(bench, GET("/j") "GET /k HT", "TP/1.1\r\nHost: a\r\n\r\nnonsense\r\n\r\n");
 }

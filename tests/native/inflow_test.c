@@ -482,6 +482,18 @@ static void a_body_has_its_trailers_at_its_end(void) {
     finish(bench, client);
 }
 
+static void a_body_without_trailers_has_none(void) {
+    rig *bench = bench_open();
+    int client = rig_connect(bench);
+    const uint64_t handle = begin(bench, client, POST("/a") "Content-Length: 3\r\n\r\nabc", UINT64_MAX);
+    CHECK_INT(first(bench, handle), 3);
+    const int64_t len = inflow_take_trailers(&bench->sched.room, handle, into, sizeof into);
+    CHECK_TEXT(into, (size_t)len, "\n");
+    rig_answer(bench, handle, "thanks");
+    rig_poll(bench);
+    finish(bench, client);
+}
+
 static void only_the_body_of_an_offered_request_can_be_opened_and_once(void) {
     rig *bench = bench_open();
     int client = rig_connect(bench);
@@ -560,6 +572,7 @@ int main(void) {
     RUN(an_answer_in_parts_may_be_made_of_the_body_while_that_comes);
     RUN(an_answer_in_parts_that_ends_before_the_body_ends_the_connection_or_drops_the_rest);
     RUN(a_body_has_its_trailers_at_its_end);
+    RUN(a_body_without_trailers_has_none);
     RUN(only_the_body_of_an_offered_request_can_be_opened_and_once);
     RUN(who_asks_for_the_whole_body_after_all_gets_it);
     RUN(readers_that_never_come_back_leave_nothing);
