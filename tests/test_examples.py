@@ -53,6 +53,18 @@ def bank(client: httpx.Client) -> None:
         assert answer.json() == {"ada": 70, "bob": 130}
 
 
+def plugs(client: httpx.Client) -> None:
+    """Every answer has an identity, and some are for those who know the token."""
+    for path, status in (("/", 200), ("/none", 404), ("/admin/users/7", 401)):
+        answer = client.get(path)
+        assert answer.status_code == status
+        assert len(answer.headers["x-request-id"]) == 16
+        assert answer.headers["vary"] == "Accept-Encoding"
+    answer = client.get("/admin/users/7", headers={"Authorization": "Bearer open-sesame"})
+    assert answer.json() == {"id": 7, "for": "admin"}
+    assert client.get("/admin/users/7", headers={"Authorization": b"Bearer \xe9"}).status_code == 401
+
+
 def stream(client: httpx.Client) -> None:
     """A body made line by line, news for whoever listens, and files."""
     assert client.get("/numbers/3").text == "0\n1\n2\n"
@@ -114,6 +126,7 @@ CHECKS: dict[str, Callable[[httpx.Client], None]] = {
     "hello": hello,
     "key_value": key_value,
     "news": news,
+    "plugs": plugs,
     "rate_limit": rate_limit,
     "stream": stream,
     "upload": upload,

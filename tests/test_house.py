@@ -13,7 +13,7 @@ PACKAGE = ROOT / "tinybeam"
 
 # From the ground up; a room may import from the floors below its own. `testing` stands above `cli`, since it finds an
 # app as the command line does.
-FLOORS = [{"errors"}, {"config"}, {"process", "http", "native"}, {"router"}, {"server"}, {"cli"}, {"testing"}]
+FLOORS = [{"errors"}, {"config"}, {"process", "http", "native"}, {"router", "plugs"}, {"server"}, {"cli"}, {"testing"}]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 # The front door and `python -m tinybeam` belong to no room: they may import every door, and nobody imports them.
 OUTSIDE = {"tinybeam", "tinybeam.__main__"}

@@ -126,3 +126,17 @@ def test_an_exception_that_cannot_be_printed_is_reported_all_the_same(
 def test_a_request_that_nobody_can_run_is_answered_503() -> None:
     answer = unavailable(REQUEST, "try again later")
     assert (answer[0], answer[1], answer[-1]) == (0xBEEF, 503, "try again later")
+
+
+def test_where_there_is_no_memory_to_show_it_to_anybody_the_client_is_told_all_the_same(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_memory(request: Request, result: object) -> object:
+        raise MemoryError
+
+    monkeypatch.setattr("tinybeam.server.crash.answer_seen", no_memory)
+    request = Request(7, "GET", "/")
+    request.before_send(lambda response: response)
+    answer = answer_for(request, endpoint, raised(ValueError("broken")))
+    assert answer is not None
+    assert answer[:2] == (7, 500)

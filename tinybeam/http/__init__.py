@@ -24,11 +24,12 @@ from tinybeam.http.answer import (
     as_response,
     beginning,
 )
+from tinybeam.http.before_send import answer_seen, carry_over
 from tinybeam.http.body import Body, BodyParts
 from tinybeam.http.event import HEARTBEAT, Event
 from tinybeam.http.fields import field_octets_of, is_token
 from tinybeam.http.headers import Headers
-from tinybeam.http.parts import InParts
+from tinybeam.http.parts import Encoder, InParts
 from tinybeam.http.query import QueryParams
 from tinybeam.http.request import Request
 from tinybeam.http.response import Response
@@ -54,6 +55,7 @@ __all__ = [
     "Body",
     "BodyParts",
     "Continue",
+    "Encoder",
     "Event",
     "Headers",
     "InParts",
@@ -65,8 +67,10 @@ __all__ = [
     "StreamedRequest",
     "Wire",
     "answer",
+    "answer_seen",
     "as_response",
     "beginning",
+    "carry_over",
     "field_octets_of",
     "has_body",
     "is_token",

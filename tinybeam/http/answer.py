@@ -67,6 +67,8 @@ def as_response(result: object) -> Response:
         return result
     if is_source(result):
         return Response.stream(result)  # type: ignore[arg-type]  # it has been looked at
+    if isinstance(result, Coroutine):
+        raise _unawaited(result)
     if result is None:
         return Response(None, 204)
     if isinstance(result, HTTPError):
@@ -127,14 +129,16 @@ def _other(handle: int, result: object) -> Answer:
     if is_source(result):
         raise InParts(Response.stream(result))  # type: ignore[arg-type]  # it has been looked at
     if isinstance(result, Coroutine):
-        result.close()
-        raise TypeError(
-            "a handler that is a `def` returned a coroutine: make it, or the decorator around it, `async def`"
-        )
+        raise _unawaited(result)
     raise TypeError(
         f"a handler returned {type(result).__name__}; it may return str, bytes, dict, list, a dataclass, "
         "a msgspec.Struct, None, a Response, (status, body), (status, headers, body) or an iterator of parts"
     )
+
+
+def _unawaited(result: Coroutine[Any, Any, Any]) -> TypeError:
+    result.close()
+    return TypeError("a handler that is a `def` returned a coroutine: make it, or the decorator around it, `async def`")
 
 
 def beginning(handle: int, response: Response) -> Beginning:

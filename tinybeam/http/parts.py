@@ -1,6 +1,6 @@
 """A body that comes in parts: what may be one, and what may give them.
 
-Owns:  the octets of a part, and the word that an answer cannot be given in one piece.
+Owns:  the octets of a part, what an encoder of them is, and the word that an answer cannot be given in one piece.
 Knows: iterables and async iterables.
 Never: iterates: whoever serves the response does.
 """
@@ -8,9 +8,19 @@ Never: iterates: whoever serves the response does.
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Iterable
-from typing import Any
+from typing import Any, Protocol
 
 Source = Iterable[Any] | AsyncIterable[Any]
+
+
+class Encoder(Protocol):
+    """Makes of the octets of a body in parts what is sent. It is only ever in one thread at a time."""
+
+    def part(self, octets: bytes) -> bytes:
+        """What is sent of these, which are some; by it the client has all that there was so far."""
+
+    def end(self) -> bytes:
+        """What is sent after the last part. What it raises breaks the answer off."""
 
 
 class InParts(Exception):  # noqa: N818 - it is no error

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Callable
 from typing import IO, Any, ClassVar, TypeVar, overload
 from urllib.parse import unquote
 
@@ -21,6 +22,7 @@ from tinybeam.http.fields import Pairs, field_octets_of
 from tinybeam.http.headers import Headers
 from tinybeam.http.lazy import lazy
 from tinybeam.http.query import QueryParams
+from tinybeam.http.response import Response
 from tinybeam.http.wire import NoWire, Wire
 
 T = TypeVar("T")
@@ -48,6 +50,8 @@ class Request(msgspec.Struct, array_like=True, frozen=True, eq=False, dict=True)
     trailers_raw: bytes = b"\n"
     # Its head alone: the engine asks whether the body is wanted. No handler sees such a request; a guard may.
     offered: bool = False
+    # No part of the term, so it stays the last one: what `before_send` was given. A field is the cheapest to look at.
+    before_sends: Any = None
 
     # A server has a class of its own, with the wire that its requests come by.
     _wire: ClassVar[Wire] = NoWire()
@@ -154,6 +158,23 @@ class Request(msgspec.Struct, array_like=True, frozen=True, eq=False, dict=True)
         `Response` raises for headers that cannot be sent.
         """
         self._wire.hint(self.handle, field_octets_of(headers))
+
+    @lazy
+    def assigns(self) -> dict[str, Any]:
+        """What plugs leave for those who come after them: `request.assigns["user"] = user`."""
+        return {}
+
+    def before_send(self, function: Callable[[Response], Response]) -> None:
+        """Has `function` see the response, and return it or another one, before anything of it is sent.
+
+        Those that were registered last are called first. They see what the handler returned as a Response of their own,
+        and the answers to errors too: an HTTPError's, the 500 of a crash. A body in parts is still a source then. When
+        one raises, that is answered and reported as if the handler had raised it, and no other is called. They do not
+        see what an engine answers by itself (a 504, say). Once the answer was begun it is too late: none is called.
+        """
+        if self.before_sends is None:
+            msgspec.structs.force_setattr(self, "before_sends", [])
+        self.before_sends.append(function)
 
     def text(self) -> str:
         """The body as text in the charset of its Content-Type, else UTF-8.

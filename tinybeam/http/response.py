@@ -7,6 +7,7 @@ Never: a field that frames the message: length, connection and date are the engi
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import AsyncIterable, Callable, Iterable
 from typing import Any
@@ -16,7 +17,7 @@ import msgspec
 
 from tinybeam.http.event import EVENT_STREAM, event_octets
 from tinybeam.http.fields import Pairs, checked_field, checked_fields, field_octets
-from tinybeam.http.parts import Source, part_octets
+from tinybeam.http.parts import Encoder, Source, part_octets
 from tinybeam.http.status import checked_status, has_body
 
 BYTES = "application/octet-stream"
@@ -42,7 +43,7 @@ class Response:
     (201, b'{"id":7}', (('Location', '/users/7'), ('Content-Type', 'application/json')))
     """
 
-    __slots__ = ("_body", "_fields", "_status", "heartbeat_s", "length", "source", "to_part")
+    __slots__ = ("_body", "_fields", "_status", "encoder", "heartbeat_s", "length", "source", "to_part")
 
     source: Source | None
     """Where the parts of a streamed body come from."""
@@ -50,6 +51,8 @@ class Response:
     """How many octets a streamed body will have, where that is known."""
     to_part: Callable[[Any], bytes]
     """Makes octets of what the source gives."""
+    encoder: Encoder | None
+    """Makes of those octets what is sent, where that is not the same."""
     heartbeat_s: float | None
     """After how much silence a stream of events is given a sign of life."""
 
@@ -88,6 +91,42 @@ class Response:
         >>> response.add_header("Set-Cookie", "a=1; HttpOnly")
         """
         self._fields.append(checked_field(name, value))
+
+    def set_header(self, name: str, value: str) -> None:
+        """Puts a field in the place of all others of that name. Raises ValueError for one that cannot be sent."""
+        field = checked_field(name, value)
+        self.remove_header(name)
+        self._fields.append(field)
+
+    def remove_header(self, name: str) -> None:
+        """Removes every field of that name; nothing where there is none."""
+        key = name.lower()
+        self._fields = [field for field in self._fields if field[0].lower() != key]
+
+    def header(self, name: str) -> str | None:
+        """The value of a field, several of the name joined by ", "; None where there is none.
+
+        >>> Response("hi").header("content-type")
+        'text/plain; charset=utf-8'
+        """
+        key = name.lower()
+        values = [value for field, value in self._fields if field.lower() == key]
+        return ", ".join(values) if values else None
+
+    def copy(self) -> Response:
+        """Another one like it, whose fields can be changed alone. A source is the same for both."""
+        other = copy.copy(self)
+        other._fields = self._fields.copy()
+        return other
+
+    def replace_body(self, body: bytes) -> None:
+        """Puts other octets in place of the body; the fields stay as they are, so see that they still hold.
+
+        Raises ValueError where the body comes in parts, or the status has none.
+        """
+        if self.source is not None or not has_body(self._status):
+            raise ValueError(f"there is no body to be replaced in {self!r}")
+        self._body = bytes(body)
 
     def field_octets(self) -> bytes:
         """The fields in the form that the engine takes."""
@@ -154,7 +193,7 @@ class Response:
         if not any(name.lower() == "content-type" for name, _ in response._fields):
             response.add_header("Content-Type", content_type)
         response.source, response.length, response.to_part = source, length, part_octets
-        response.heartbeat_s = None
+        response.encoder = response.heartbeat_s = None
         return response
 
     @classmethod

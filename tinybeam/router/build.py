@@ -15,7 +15,7 @@ from tinybeam.router.constant import Constant, engine_constant
 from tinybeam.router.pattern import Pattern
 from tinybeam.router.route import ANY_METHOD, Endpoint, Route
 from tinybeam.router.segment import Segment
-from tinybeam.router.static import Mount, file_handler
+from tinybeam.router.static import Mount, Mounting, file_handler
 from tinybeam.router.trie import Match, Node
 
 Ready = tuple[Route, Pattern, Endpoint, Guard | None]
@@ -51,23 +51,28 @@ def tries(rows: Sequence[Ready]) -> dict[str, Node]:
     return {method: _trie(method, rows) for method in methods}
 
 
-def file_routes(mounts: Sequence[tuple[Mount, str]], routes: Sequence[Route]) -> list[Route]:
+def file_routes(mounts: Sequence[Mounting], routes: Sequence[Route]) -> list[Route]:
     """Routes for what is beneath mounts, so that all other methods are answered 405, and files where no engine serves.
 
     Raises ConfigError for a prefix that is mounted twice, and for a route that would never be asked.
     """
     found: list[Route] = []
     places: dict[str, str] = {}
-    for mount, place in mounts:
+    for mount, place, plugs in mounts:
         if mount.prefix in places:
             raise ConfigError(f"{place}: {mount.prefix or '/'} is mounted already, at {places[mount.prefix]}")
         places[mount.prefix] = place
+        if mount.passes and plugs:
+            raise ConfigError(
+                f"{place}: missing='next' is the engine's way, which knows no plugs; declare it outside of them"
+            )
         if mount.passes:
             continue
         _refuse_covered(mount, place, routes)
         handler = file_handler(mount)
         for text in (mount.prefix, f"{mount.prefix}/{{path:path}}"):
-            found.append(Route(("GET",), Pattern.parse(text), handler, place, f"files of {mount.directory}"))
+            name = f"files of {mount.directory}"
+            found.append(Route(("GET",), Pattern.parse(text), handler, place, name, plugs=plugs))
     return found
 
 
@@ -81,11 +86,13 @@ def _refuse_covered(mount: Mount, place: str, routes: Sequence[Route]) -> None:
 
 
 def constants(by_path: dict[str, dict[str, Match]]) -> list[Constant]:
-    """The constants that the engine may answer: those that both GET and HEAD of their path would come to."""
+    """The constants that the engine may answer: those that both GET and HEAD of their path would come to, at once."""
     found = []
     for path, matches in by_path.items():
         endpoint = matches["GET"][0] if "GET" in matches else None
-        if endpoint is not None and endpoint.route.is_constant and matches["HEAD"][0] is endpoint:
+        if endpoint is None or endpoint.route.plugs:
+            continue
+        if endpoint.route.is_constant and matches["HEAD"][0] is endpoint:
             constant = engine_constant(path, endpoint.handler)
             if constant is not None:
                 found.append(constant)

@@ -10,18 +10,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from tinybeam.http import Request, Response
+from tinybeam.router.plug import Plug
 from tinybeam.router.route import ANY_METHOD, Endpoint, Route
 
 
 class Builtin:
-    """The built-in endpoints of one route table; a server keeps its judgement in them, so tables do not share them."""
+    """The built-in endpoints of one route table, behind the plugs of all of it; a server keeps its judgement in them,
+    so tables do not share them."""
 
     __slots__ = ("method_not_allowed", "not_found", "options")
 
-    def __init__(self) -> None:
-        self.not_found = _endpoint(_not_found, "not found")
-        self.method_not_allowed = _endpoint(_method_not_allowed, "method not allowed")
-        self.options = _endpoint(_options, "automatic OPTIONS")
+    def __init__(self, plugs: tuple[Plug, ...] = ()) -> None:
+        self.not_found = _endpoint(_not_found, "not found", plugs)
+        self.method_not_allowed = _endpoint(_method_not_allowed, "method not allowed", plugs)
+        self.options = _endpoint(_options, "automatic OPTIONS", plugs)
 
 
 def allow(methods: Iterable[str]) -> str:
@@ -45,5 +47,6 @@ def _options(request: Request, allowed: str) -> Response:
     return Response(None, 204, [("Allow", allowed)])
 
 
-def _endpoint(handler: Callable[..., object], name: str) -> Endpoint:
-    return Endpoint(handler, Route(ANY_METHOD, None, handler, "built in", name, takes_body=False))
+def _endpoint(handler: Callable[..., object], name: str, plugs: tuple[Plug, ...]) -> Endpoint:
+    route = Route(ANY_METHOD, None, handler, "built in", name, plugs=plugs, is_builtin=True, takes_body=False)
+    return Endpoint(handler, route)

@@ -7,10 +7,11 @@ Never: what an option does: the route keeps it, the server heeds it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, TypedDict
 
 from tinybeam.errors import ConfigError
+from tinybeam.router.plug import Plug, checked_plugs
 
 GuardFunction = Callable[..., object] | None
 
@@ -27,6 +28,7 @@ class FallbackOptions(TypedDict, total=False):
     body_bytes_max: int | None
     request_timeout_ms: int | None
     stream: bool
+    through: Iterable[Plug]
 
 
 class RouteOptions(FallbackOptions, total=False):
@@ -37,7 +39,10 @@ class RouteOptions(FallbackOptions, total=False):
 
 
 def checked_options(place: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options as `Route` takes them. Raises ConfigError for a value, TypeError for a name that there is not."""
+    """The options as `Route` takes them, `plugs` always among them.
+
+    Raises ConfigError for a value, TypeError for a name that there is not.
+    """
     unknown = sorted(options.keys() - FallbackOptions.__annotations__.keys())
     if unknown:
         known = ", ".join(RouteOptions.__annotations__)
@@ -49,4 +54,6 @@ def checked_options(place: str, options: Mapping[str, Any]) -> dict[str, Any]:
             raise ConfigError(f"{place}: {name} is {value!r}; it must be a whole number from 1 to {most}, or None")
     if not isinstance(options.get("stream", False), bool):
         raise ConfigError(f"{place}: stream is {options['stream']!r}; it must be True or False")
-    return dict(options)
+    checked = dict(options)
+    checked["plugs"] = checked_plugs(checked.pop("through", ()), place)
+    return checked

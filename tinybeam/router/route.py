@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from tinybeam.router.asynchronous import is_async
 from tinybeam.router.pattern import Pattern
+from tinybeam.router.plug import piped
 
 # A limit of a route that is left to the server's configuration.
 SERVER_DEFAULT: Final = -1
@@ -33,6 +34,7 @@ class Route:
     guard: Callable[..., object] | None = None
     blocking: bool | None = None
     is_constant: bool = False
+    is_builtin: bool = False
     plugs: tuple[Callable[..., object], ...] = ()
     # SERVER_DEFAULT, a limit, or None for none.
     body_bytes_max: int | None = SERVER_DEFAULT
@@ -47,6 +49,11 @@ class Route:
         """The names of the path's parameters, in its order."""
         return self.pattern.names if self.pattern else ()
 
+    @property
+    def never_blocks(self) -> bool:
+        """Whether the handler is one of ours, which takes no time."""
+        return self.is_constant or self.is_builtin
+
     def __str__(self) -> str:
         """As messages name it: "GET /users/{id:int} (hello.py:12)"."""
         path = self.pattern.text if self.pattern else self.name
@@ -54,7 +61,8 @@ class Route:
 
 
 class Endpoint:
-    """A route made ready to run: call `handler(request, *values)` with what `RouteTable.match` gave.
+    """A route made ready to run: call `handler(request, *values)` with what `RouteTable.match` gave. The route's plugs
+    are called within.
 
     Where it `is_async`, this gives something to await, in an event loop.
     `blocking` is what the user said of it, None for nothing. `judge` and `streams` belong to the server: what
@@ -67,9 +75,11 @@ class Endpoint:
     )
 
     def __init__(self, handler: Callable[..., object], route: Route) -> None:
-        self.handler = handler
+        # A handler that takes its parameters by name is wrapped, so what is asked of one is asked of the route's own.
+        awaited = is_async(route.handler)
+        self.handler = piped(handler, route.plugs, route, awaited=awaited, never_blocks=route.never_blocks)
         self.route = route
-        self.is_async = is_async(route.handler)
+        self.is_async = awaited or is_async(self.handler)
         self.blocking = route.blocking
         self.body_bytes_max = route.body_bytes_max
         self.request_timeout_ms = route.request_timeout_ms

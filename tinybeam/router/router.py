@@ -19,8 +19,10 @@ from tinybeam.router.constant import constant_handler
 from tinybeam.router.options import FallbackOptions, GuardFunction, RouteOptions, checked_options
 from tinybeam.router.pattern import Pattern
 from tinybeam.router.place import caller_place
+from tinybeam.router.plug import Plug, checked_plugs
 from tinybeam.router.route import ANY_METHOD, Route
-from tinybeam.router.static import Missing, Mount, mount_of
+from tinybeam.router.scope import Scope, Scopes
+from tinybeam.router.static import Missing, Mounting, mount_of
 from tinybeam.router.table import RouteTable
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -46,6 +48,12 @@ class Router:
       `request.stream()`, `read`, `save` or `file`; one of up to 64 KiB comes whole. A `def` handler has a thread of its
       own meanwhile. With `body_bytes_max=None` there is no limit at all then.
     - `request_timeout_ms` is how long the handler may take until the client is answered 504, None for ever.
+    - `through` are its plugs, called in this order before the handler. Each takes the request, and returns it, or an
+      answer, which ends the pipeline there. Those of the router come first, and then those of the scopes, from the
+      outermost on.
+
+    `Router(through=[...])` is for every answer that Python gives: 404, 405 and the fallback too. What has plugs is not
+    answered by the engine alone, so constants and files take a little longer beneath them.
 
     Raises ConfigError, with the place, for a declaration that cannot work; some are found by `compile` only.
 
@@ -57,11 +65,22 @@ class Router:
     ...     return {"id": id}
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, through: Iterable[Plug] = ()) -> None:
+        self._plugs = checked_plugs(through, caller_place())
+        self._scopes = Scopes(self._plugs)
         self._routes: list[Route] = []
         self._fallbacks: list[Route] = []
         self._children: list[object] = []
-        self._mounts: list[tuple[Mount, str]] = []
+        self._mounts: list[Mounting] = []
+
+    def scope(self, prefix: str, *, through: Iterable[Plug] = ()) -> Scope:
+        """What is declared within `with router.scope("/admin", through=[require_token]):` has this before its path, and
+        these plugs before its own.
+
+        The prefix may have parameters, which all handlers within are given. "/" adds nothing to a path. Scopes may be
+        nested. A path within is added as it is: "" is the prefix itself, "/" is the prefix with a slash behind it.
+        """
+        return Scope(self._scopes, prefix, through, caller_place())
 
     def route(self, path: str, methods: Iterable[str], **options: Unpack[RouteOptions]) -> Callable[[F], F]:
         """A route for these methods, or for all of them ("*"); one for a request's own method goes before that."""
@@ -105,7 +124,10 @@ class Router:
         Known paths still get HEAD and OPTIONS answered for them.
         """
         place = caller_place()
+        if self._scopes.prefix or self._scopes.plugs != self._plugs:
+            raise ConfigError(f"{place}: a fallback is for the whole router; declare it outside of scopes")
         limits = checked_options(place, options)
+        limits["plugs"] = (*self._plugs, *limits["plugs"])
 
         def decorate(handler: F) -> F:
             name = f"fallback {_checked_handler(handler, place, limits.get('blocking'))}"
@@ -130,7 +152,8 @@ class Router:
         """The files of a directory beneath a prefix, for GET and HEAD: sent by the engine, which never asks Python.
 
         They have ETag and Last-Modified, are conditional (RFC 9110 section 13), and can be had in ranges (section 14).
-        No path leads out of the directory.
+        No path leads out of the directory. Within a scope or a router that has plugs these are called first, and then
+        it is Python that reads the files, each as a whole: what needs no plugs is better declared outside of them.
 
         - `index` stands for a directory, whose path is redirected to one with a slash; None: directories are not found.
         - `cache_control` is said to caches; `immutable` is short for "for a year, and never ask again", for files whose
@@ -141,7 +164,7 @@ class Router:
         """
         place = caller_place()
         mount = mount_of(
-            prefix,
+            self._scopes.full("" if prefix == "/" else prefix),
             directory,
             place,
             index=index,
@@ -152,7 +175,7 @@ class Router:
             headers=headers,
             missing=missing,
         )
-        self._mounts.append((mount, place))
+        self._mounts.append(Mounting(mount, place, self._scopes.plugs))
 
     def children(self, children: Iterable[object]) -> None:
         """Processes that shall run beside the server: started before it, supervised, and stopped after it.
@@ -163,7 +186,7 @@ class Router:
 
     def compile(self) -> RouteTable:
         """The table of what was declared so far. Later declarations need another."""
-        return RouteTable(self._routes, self._fallbacks, self._children, self._mounts)
+        return RouteTable(self._routes, self._fallbacks, self._children, self._mounts, self._plugs)
 
     def _declare(
         self,
@@ -178,7 +201,7 @@ class Router:
         if callable(path):
             raise ConfigError(f"{place}: a route needs its path; write @router.get('/path')")
         try:
-            pattern = Pattern.parse(path)
+            pattern = Pattern.parse(self._scopes.full(path))
             names = _checked_methods(methods)
         except ConfigError as error:
             raise ConfigError(f"{place}: {error}") from None
@@ -186,6 +209,7 @@ class Router:
             raise ConfigError(f"{place}: when= takes a function that says whether the route is for the request")
         refuse_async(when, f"{place}: when=")
         rest = checked_options(place, options)
+        rest["plugs"] = (*self._scopes.plugs, *rest["plugs"])
 
         def add(handler: Callable[..., object], name: str, is_constant: bool) -> None:
             self._routes.append(Route(names, pattern, handler, place, name, when, is_constant=is_constant, **rest))

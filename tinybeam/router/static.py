@@ -1,8 +1,8 @@
 """Static files: directories that are served beneath a prefix, by the engine.
 
-Owns:  what a mount may be, and the handler that serves its files where no native engine does.
+Owns:  what a mount may be, and the handler that serves its files where no native engine does, or plugs come first.
 Knows: what `tb_engine_add_static` takes.
-Never: a request that the native engine could answer: GET and HEAD beneath a mount do not reach Python.
+Never: a request that the native engine could answer: GET and HEAD beneath a mount without plugs do not reach Python.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 from tinybeam.errors import ConfigError, HTTPError
 from tinybeam.http import Response, field_octets_of
+from tinybeam.router.plug import Plug
 
 HIDDEN: Final = 1
 PRECOMPRESSED: Final = 2
@@ -51,6 +52,14 @@ class Mount(NamedTuple):
         True
         """
         return path == self.prefix or path.startswith(self.prefix + "/")
+
+
+class Mounting(NamedTuple):
+    """A mount as it was declared. Beneath plugs it is not the engine's, which knows of none."""
+
+    mount: Mount
+    place: str
+    plugs: tuple[Plug, ...] = ()
 
 
 def mount_of(

@@ -14,14 +14,15 @@ from tinybeam.http import Request
 from tinybeam.router import build, shortcut
 from tinybeam.router.builtin import Builtin, allow
 from tinybeam.router.constant import Constant
+from tinybeam.router.plug import Plug
 from tinybeam.router.route import Endpoint, Route
-from tinybeam.router.static import Mount
+from tinybeam.router.static import Mounting
 from tinybeam.router.trie import Match, Node, find
 
 
 class RouteTable:
     """An immutable table of routes. `constants` are those that an engine may answer by itself, `mounts` the
-    directories whose files it serves.
+    directories whose files it serves: those without plugs. `plugs` are for what the table answers by itself.
 
     Raises ConfigError for routes that stand in each other's way or cannot be called.
     """
@@ -45,7 +46,8 @@ class RouteTable:
         routes: Sequence[Route],
         fallbacks: Sequence[Route] = (),
         children: Sequence[object] = (),
-        mounts: Sequence[tuple[Mount, str]] = (),
+        mounts: Sequence[Mounting] = (),
+        plugs: tuple[Plug, ...] = (),
     ) -> None:
         rows = build.ready([*routes, *build.file_routes(mounts, routes)])
         tries = build.tries(rows)
@@ -55,13 +57,13 @@ class RouteTable:
         self._literals = shortcut.literals(patterns, tries)
         self._stems = shortcut.stems(patterns, tries)
         self._fallback = build.one_fallback(fallbacks)
-        self._builtin = Builtin()
+        self._builtin = Builtin(plugs)
         self._endpoints = tuple(endpoint for _, _, endpoint, _ in rows)
         self._server_wide = allow({*tries, "OPTIONS"})
         # What shall run beside the server; its supervisor knows what they are.
         self.children = tuple(children)
         self.constants: tuple[Constant, ...] = tuple(build.constants(self._literals))
-        self.mounts = tuple(mount for mount, _ in mounts)
+        self.mounts = tuple(mounting.mount for mounting in mounts if not mounting.plugs)
 
     @property
     def endpoints(self) -> tuple[Endpoint, ...]:

@@ -11,7 +11,7 @@ import contextlib
 import logging
 
 from tinybeam.errors import ClientDisconnected, HTTPError
-from tinybeam.http import Answer, InParts, Request, answer
+from tinybeam.http import Answer, InParts, Request, answer, answer_seen
 from tinybeam.process import Ended, MailboxFull, Visitor, this_thread
 from tinybeam.router import Endpoint
 
@@ -33,22 +33,41 @@ def answer_for(request: Request, endpoint: Endpoint | None, error: BaseException
             error = cannot_begin
         else:
             return begun
+    if request.before_sends:
+        return _answer_seen(request, endpoint, error)
     if isinstance(error, HTTPError):
         try:
             return answer(request.handle, error)
         except Exception as unsendable:  # noqa: BLE001 - its headers cannot be sent; that is a crash like another
             error = unsendable
+    status, message = _told(request, endpoint, error)
+    return request.handle, status, _TEXT_FIELDS, message
+
+
+def _answer_seen(request: Request, endpoint: Endpoint | None, error: BaseException) -> Answer | None:
+    """The same, where somebody wants to see it before it is sent."""
+    result = error if isinstance(error, HTTPError) else _told(request, endpoint, error)
+    try:
+        return answer_seen(request, result)
+    except BaseException as unseen:  # noqa: BLE001 - one who saw it has raised, or it is in parts now, or unsendable
+        if result is not error:
+            request.before_sends.clear()
+        return answer_for(request, endpoint, unseen)
+
+
+def _told(request: Request, endpoint: Endpoint | None, error: BaseException) -> tuple[int, str]:
+    """What the client is told of a crash: the status and the text. Reports it."""
     process = this_thread().process
     if isinstance(process, Visitor):
         process.failure = error
     if isinstance(error, ClientDisconnected):  # a result; who has only shut its side still reads this
-        return request.handle, 400, _TEXT_FIELDS, "the request was not whole"
+        return 400, "the request was not whole"
     if isinstance(error, MailboxFull):  # it is nobody's fault; so is a request that the engine has no room for
         _report_full(request, endpoint, error)
-        return unavailable(request, "too much waits to be done; try again later")
+        return 503, "too much waits to be done; try again later"
     if not isinstance(error, Ended):  # that is no fault of its own, and was reported by who ended it
         _report(request, endpoint, error)
-    return request.handle, 500, _TEXT_FIELDS, "Internal Server Error"
+    return 500, "Internal Server Error"
 
 
 def unavailable(request: Request, message: str) -> Answer:

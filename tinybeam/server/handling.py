@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tinybeam.http import Answer, Request, answer
+from tinybeam.http import Answer, Request, answer, answer_seen
 from tinybeam.router import Endpoint, RouteTable
 from tinybeam.server.crash import answer_for
 
@@ -18,7 +18,8 @@ from tinybeam.server.crash import answer_for
 def run_endpoint(endpoint: Endpoint, request: Request, values: tuple[Any, ...]) -> Answer | None:
     """Runs a matched request; never raises. None when its answer was begun, and goes on by itself."""
     try:
-        return answer(request.handle, endpoint.handler(request, *values))
+        result = endpoint.handler(request, *values)
+        return answer(request.handle, result) if request.before_sends is None else answer_seen(request, result)
     except BaseException as error:  # noqa: BLE001 - see the module's "Never"
         return answer_for(request, endpoint, error)
 

@@ -18,7 +18,7 @@ from collections.abc import Callable, Coroutine
 from contextvars import Context
 from typing import Any, Final
 
-from tinybeam.http import Answer, Request, answer
+from tinybeam.http import Answer, Request, answer, answer_seen
 from tinybeam.process import Ended, enter_loop, occupant
 from tinybeam.router import Endpoint
 from tinybeam.server.access import log_request
@@ -183,7 +183,8 @@ class EventLoop:
         one: Answer | None = None
         try:
             if not run.cancelled:
-                one = answer(request.handle, await endpoint.handler(request, *run.values))  # type: ignore[misc]
+                result = await endpoint.handler(request, *run.values)
+                one = answer(request.handle, result) if request.before_sends is None else answer_seen(request, result)
         except BaseException as error:  # noqa: BLE001 - SystemExit in a handler ends that handler only
             if self._loop.abandoned:
                 return

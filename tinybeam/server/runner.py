@@ -18,7 +18,7 @@ import msgspec
 
 from tinybeam import native
 from tinybeam.errors import NativeError
-from tinybeam.http import KIND_TEXT, Answer, Continue, Request, answer
+from tinybeam.http import KIND_TEXT, Answer, Continue, Request, answer, answer_seen
 from tinybeam.process import ReadyQueue, Visitor, this_thread
 from tinybeam.router import Endpoint, Match
 from tinybeam.server.access import log_request
@@ -205,7 +205,9 @@ class Runner:
                         append(judged)
                 else:
                     result = endpoint.handler(request, *values) if values else endpoint.handler(request)
-                    if type(result) is str and result.isascii():
+                    if request.before_sends is not None:
+                        append(answer_seen(request, result))
+                    elif type(result) is str and result.isascii():
                         append((request.handle, KIND_TEXT, result))
                     else:
                         append(answer(request.handle, result))

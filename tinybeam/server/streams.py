@@ -17,7 +17,7 @@ import msgspec
 
 from tinybeam import native
 from tinybeam.errors import ClientDisconnected
-from tinybeam.http import HEARTBEAT, Request, Response, beginning
+from tinybeam.http import Request, Response, beginning
 from tinybeam.process import GenServer, ProcessRef, Producer, send_after
 from tinybeam.router import Endpoint
 from tinybeam.server.async_producer import AsyncProducer
@@ -123,7 +123,7 @@ class Streams:
         for stream in quiet:
             if now_s - stream.sent_s >= (stream.heartbeat_s or 0):
                 with contextlib.suppress(MemoryError):  # there may be some for the next one
-                    stream.send(HEARTBEAT)
+                    stream.beat()
         if quiet:
             return True
         with self._lock:

@@ -95,6 +95,9 @@ class _Whole:
                 octets.append(response.to_part(part))
             elif part.seconds is None:
                 raise RuntimeError(f"{endpoint.route}: its stream waits for messages; use the fixture `client`")
+        encoder = response.encoder
+        if encoder is not None:
+            octets = [*(encoder.part(part) for part in octets if part), encoder.end()]
         return request.handle, response.status, response.field_octets(), b"".join(octets)
 
 
