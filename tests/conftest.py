@@ -19,6 +19,7 @@ from tinybeam.server import RunningServer, serve
 
 # No test waits this long unless it fails: so that what never comes fails its test instead of hanging it.
 PATIENCE_S = 30
+ENGINES = ("native", "portable")
 
 
 class Gate:
@@ -130,6 +131,30 @@ def wait_until(holds: Callable[[], object]) -> None:
         time.sleep(0.001)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--engine", choices=(*ENGINES, "both"), default="both", help="which engine serves in the tests")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "native_only(reason): the test is of what only the native engine has")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Every test that needs an engine, by whatever fixture, runs once with each."""
+    if "engine" in metafunc.fixturenames:
+        given = metafunc.config.getoption("--engine")
+        names = [name for name in ENGINES if given in (name, "both")]
+        if metafunc.definition.get_closest_marker("native_only"):
+            names = [name for name in names if name == "native"]
+        metafunc.parametrize("engine", names, indirect=True)
+
+
+@pytest.fixture
+def engine(request: pytest.FixtureRequest) -> str:
+    """The name of the engine that serves in this test."""
+    return str(request.param)
+
+
 @pytest.fixture
 def until() -> Callable[[Callable[[], object]], None]:
     return wait_until
@@ -155,12 +180,12 @@ def gate(gates: Callable[[], Gate]) -> Gate:
 
 
 @pytest.fixture
-def serving(gates: Callable[[], Gate]) -> Iterator[Callable[..., RunningServer]]:
+def serving(engine: str, gates: Callable[[], Gate]) -> Iterator[Callable[..., RunningServer]]:
     """Starts servers on free ports, with the settings that are given; they stop when the test ends."""
     started: list[RunningServer] = []
 
     def start(app: Router, **settings: Any) -> RunningServer:
-        started.append(serve(app, Config(**{"port": 0, **settings})))
+        started.append(serve(app, Config(**{"port": 0, "engine": engine, **settings})))
         return started[-1]
 
     yield start

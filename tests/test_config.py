@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tinybeam import native
+from tinybeam import contract
 from tinybeam.config import ENGINES, LOG_LEVELS, UDS_BYTES_MAX, Config
 from tinybeam.errors import ConfigError
 
@@ -104,7 +104,7 @@ def test_the_engine_s_own_defaults_are_those_of_the_config() -> None:
     text = (HEADER.parent.parent / "src" / "settings.c").read_text()
     rows = re.findall(r"\{([\d *]+), [^}]+\}, /\* (\w+) \*/", text)
     told = {name: math.prod(int(factor) for factor in preset.split("*")) for preset, name in rows}
-    assert told == {name: getattr(Config(), name) for name in native.KNOBS if name != "body_offer_bytes"}
+    assert told == {name: getattr(Config(), name) for name in contract.KNOBS if name != "body_offer_bytes"}
 
 
 def test_every_setting_can_come_from_the_environment() -> None:

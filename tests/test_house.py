@@ -13,14 +13,23 @@ PACKAGE = ROOT / "tinybeam"
 
 # From the ground up; a room may import from the floors below its own. `testing` stands above `cli`, since it finds an
 # app as the command line does.
-FLOORS = [{"errors"}, {"config"}, {"process", "http", "native"}, {"router", "plugs"}, {"server"}, {"cli"}, {"testing"}]
+FLOORS = [
+    {"errors"},
+    {"config", "contract"},
+    {"process", "http", "native"},
+    {"router", "plugs", "portable"},
+    {"server"},
+    {"cli"},
+    {"testing"},
+]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 # The front door and `python -m tinybeam` belong to no room: they may import every door, and nobody imports them.
 OUTSIDE = {"tinybeam", "tinybeam.__main__"}
 # The rooms that may know what an actor is made of; in `server` only the server itself is one.
 PYKKA_ROOMS = {"process", "server"}
 # pytest loads the plugin at every start, so it imports what a fixture needs in the fixture.
-LATE_IMPORTS_ALLOWED = {"tinybeam.testing.plugin"}
+# ctypes is imported only where the native engine is wanted: not every Python has it.
+LATE_IMPORTS_ALLOWED = {"tinybeam.testing.plugin", "tinybeam.server.engines"}
 
 PYTHON_FILES = sorted(PACKAGE.rglob("*.py"))
 CARD_PYTHON_FILES = [*PYTHON_FILES, ROOT / "mix_like_tasks.py", *sorted((ROOT / "benchmarks").glob("*.py"))]

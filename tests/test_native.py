@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tinybeam import native
+from tinybeam import contract, native
 from tinybeam.errors import NativeError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -108,23 +108,23 @@ def test_codes_and_flags_have_the_headers_values() -> None:
     assert constants("")["ABI_VERSION"] == native.ABI_VERSION
     codes = {name: value for name, value in constants("").items() if re.fullmatch(r"OK|E[A-Z]+", name)}
     assert len(codes) >= 12
-    assert {name: getattr(native, name) for name in codes} == codes
+    assert {name: getattr(contract, name) for name in codes} == codes
     flags = constants("POLL_")
     assert len(flags) >= 6
-    assert {name: getattr(native, f"POLL_{name}") for name in flags} == flags
+    assert {name: getattr(contract, f"POLL_{name}") for name in flags} == flags
 
 
 def test_every_code_has_a_meaning_that_is_raised() -> None:
-    for code in range(native.ELIMIT, native.OK):
+    for code in range(contract.ELIMIT, contract.OK):
         with pytest.raises(NativeError, match="the call: .*[a-z]") as caught:
-            native.checked(code, "the call")
+            contract.checked(code, "the call")
         assert caught.value.code == code
         assert "code -" not in str(caught.value)
     with pytest.raises(OSError, match="Address already in use") as refused:
-        native.checked(native.ESYSTEM - 98, "the call")
+        contract.checked(contract.ESYSTEM - 98, "the call")
     assert refused.value.errno == 98
-    assert native.checked(0, "x") == 0
-    assert native.checked(1 << 40, "x") == 1 << 40
+    assert contract.checked(0, "x") == 0
+    assert contract.checked(1 << 40, "x") == 1 << 40
 
 
 def compile_library(tmp_path: Path, source: str) -> str:

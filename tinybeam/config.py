@@ -67,7 +67,7 @@ class Config:
     # the kernel and the GIL set the upper end. Beside them as many runners may be blocked at first, each with one
     # request of a route that is not known to block yet.
     threads: int = _whole(256, 1, 4096, "Most OS threads for handlers that block.")
-    # "auto" takes the native engine. "portable" is pure Python.
+    # "auto" takes the native engine, and the portable one, which is pure Python, where its library cannot be loaded.
     engine: str = _choice("auto", ENGINES, "Which engine serves.")
 
     log_level: str = _choice("info", LOG_LEVELS, "What is logged, on stderr.")

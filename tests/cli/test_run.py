@@ -219,7 +219,6 @@ def two(request): ...
         (["hello", "--threads", "0"], ["threads is 0"]),
         (["hello", "--uds", "s", "--port", "1"], ["--uds", "--port"]),
         (["hello", "--uds", "missing/s"], ["cannot listen on missing/s", "no such directory"]),
-        (["hello", "--engine", "portable"], ["the portable engine is not built yet"]),
         (["hello", "--host", "203.0.113.1", "--port", "0"], ["203.0.113.1:0", "no such address"]),
     ],
 )
@@ -238,7 +237,9 @@ def test_a_start_that_fails_says_one_line_and_exits_with_3(
 
 def test_a_library_that_cannot_be_loaded_is_named_with_what_to_do(command_line: CommandLine) -> None:
     command_line.write("hello.py", APP)
-    code, _, err = command_line.start("run", "hello", "--port", "0", TINYBEAM_LIBRARY="/nowhere/lib.so").end()
+    code, _, err = command_line.start(
+        "run", "hello", "--port", "0", "--engine", "native", TINYBEAM_LIBRARY="/nowhere/lib.so"
+    ).end()
     assert code == 3
     assert err.startswith("tinybeam: cannot load the engine's library /nowhere/lib.so: ")
     assert "mix_like_tasks.py compile" in err

@@ -174,7 +174,7 @@ Spawn = Callable[..., Program]
 
 
 @pytest.fixture
-def spawn(tmp_path: Path) -> Iterator[Spawn]:
+def spawn(tmp_path: Path, engine: str) -> Iterator[Spawn]:
     """Starts the app with these flags; a limit on open files may be given."""
     (tmp_path / "faulty.py").write_text(APP)
     started: list[Program] = []
@@ -187,7 +187,18 @@ def spawn(tmp_path: Path) -> Iterator[Spawn]:
         env = {name: value for name, value in os.environ.items() if name[:9] != "TINYBEAM_" or name[9:] == "LIBRARY"}
         with log.open("wb") as errors:
             process = subprocess.Popen(
-                [*limited, sys.executable, "-m", "tinybeam", "run", "faulty:router", *address, *flags],
+                [
+                    *limited,
+                    sys.executable,
+                    "-m",
+                    "tinybeam",
+                    "run",
+                    "faulty:router",
+                    "--engine",
+                    engine,
+                    *address,
+                    *flags,
+                ],
                 cwd=tmp_path,
                 env=env,
                 stdin=subprocess.PIPE,

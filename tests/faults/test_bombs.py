@@ -79,6 +79,7 @@ def throw(program: Program, octets: bytes, times: int) -> float:
     return program.cpu_s - before
 
 
+@pytest.mark.native_only("minutes of measuring; tests/portable looks at its parts one by one")
 @pytest.mark.parametrize("name", BOMBS)
 def test_the_price_grows_with_the_octets_and_the_memory_comes_back(name: str, spawn: Spawn) -> None:
     # One thread: how many there are, each with memory of its own, shall not depend on how slow this machine is.

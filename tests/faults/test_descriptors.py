@@ -126,6 +126,7 @@ def settled(program: Program) -> None:
         assert program.ask().endswith(b"yay")
 
 
+@pytest.mark.native_only("an idle connection costs the portable engine 2 KiB")
 def test_ten_thousand_idle_connections_keep_nobody_from_being_served(spawn: Spawn) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard < 10_200:

@@ -36,7 +36,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tinybeam import native
+from tinybeam import contract
 from tinybeam.http import KIND_TEXT
 
 if TYPE_CHECKING:
@@ -61,8 +61,8 @@ def test_handles_in_any_order_answer_their_own_request_and_once(rig: EngineRig, 
         for request in requests:
             if spent:
                 stale = encode([(chance.choice(spent), KIND_TEXT, "stale")])
-                assert rig.engine.respond(stale) == native.EALREADY
-            assert rig.engine.respond(encode([(request.handle, KIND_TEXT, request.path_raw)])) == native.OK
+                assert rig.engine.respond(stale) == contract.EALREADY
+            assert rig.engine.respond(encode([(request.handle, KIND_TEXT, request.path_raw)])) == contract.OK
             spent.append(request.handle)
         rig.flush()
         assert receive_bodies(client, 10) == [path.encode() for path in paths]
@@ -97,7 +97,7 @@ def test_two_threads_with_one_handle_give_the_client_one_response(
         assert receive_bodies(client, 1) == [b"once"]
     for thread in threads:
         thread.join()
-    assert sorted(codes) == [native.EALREADY] * rounds + [native.OK] * rounds
+    assert sorted(codes) == [contract.EALREADY] * rounds + [contract.OK] * rounds
 
 
 def test_the_handle_of_a_request_that_was_left_does_not_answer_the_next_in_its_slot(
@@ -107,13 +107,13 @@ def test_the_handle_of_a_request_that_was_left_does_not_answer_the_next_in_its_s
     first = rig.connect()
     first.sendall(get("/one"))
     (one,) = rig.requests(1)
-    assert rig.engine.respond(encode([(one.handle, KIND_TEXT, "one")])) == native.OK
+    assert rig.engine.respond(encode([(one.handle, KIND_TEXT, "one")])) == contract.OK
     rig.flush()
     first.sendall(get("/two"))
     (two,) = rig.requests(1)
     assert one.handle != two.handle
-    assert rig.engine.respond(encode([(one.handle, KIND_TEXT, "wrong")])) == native.EALREADY
-    assert rig.engine.respond(encode([(two.handle, KIND_TEXT, "two")])) == native.OK
+    assert rig.engine.respond(encode([(one.handle, KIND_TEXT, "wrong")])) == contract.EALREADY
+    assert rig.engine.respond(encode([(two.handle, KIND_TEXT, "two")])) == contract.OK
     rig.flush()
     assert receive_bodies(first, 2) == [b"one", b"two"]
     rig.close()

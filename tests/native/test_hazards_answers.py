@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from tinybeam import Request, Router, native
+from tinybeam import Request, Router, contract
 from tinybeam.http import KIND_TEXT
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def test_a_runner_that_forfeits_answers_500_to_the_rest_of_its_batch(
     client = rig.connect()
     client.sendall(get("/1") + get("/2") + get("/3"))
     requests = rig.requests(3)
-    assert rig.engine.respond(encode([(requests[1].handle, KIND_TEXT, "answered")])) == native.OK
+    assert rig.engine.respond(encode([(requests[1].handle, KIND_TEXT, "answered")])) == contract.OK
     rig.port.forfeit()
     rig.flush()
     assert receive_bodies(client, 3) == [b"", b"answered", b""]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tinybeam import native
+from tinybeam import contract
 from tinybeam.errors import NativeError
 
 if TYPE_CHECKING:
@@ -136,9 +136,9 @@ def test_a_child_holds_no_socket_of_the_server_and_its_calls_are_refused(
         try:
             engine.stats()
         except NativeError as error:
-            if error.code != native.EFORKED:
+            if error.code != contract.EFORKED:
                 return 3
-        if engine.respond(b"\x90") != native.EFORKED or engine.close():
+        if engine.respond(b"\x90") != contract.EFORKED or engine.close():
             return 4
         return 1 if event_descriptors() else 2 if server_sockets(address) else 0
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from tinybeam import native
+from tinybeam import contract
 from tinybeam.errors import NativeError
 from tinybeam.http import KIND_TEXT
 
@@ -37,7 +37,7 @@ def test_sixteen_threads_call_at_once(rig: EngineRig) -> None:
                     rig.engine.wake()
                 else:
                     code = rig.engine.respond(encode([(next(handles), KIND_TEXT, "forged")]))
-                    assert code in (native.EBADHANDLE, native.EALREADY)
+                    assert code in (contract.EBADHANDLE, contract.EALREADY)
         except BaseException as error:  # noqa: BLE001
             failures.append(error)
 

@@ -6,8 +6,6 @@ TINYBEAM_ORACLE_CASES sets how many (20,000 otherwise), TINYBEAM_ORACLE_SEED whe
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -18,39 +16,10 @@ from readings import Message, Ours, Pieces, Reading, read_by_h11
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-SOURCES = ("parser", "target", "authority", "fields", "framing", "body")
 # With fewer cases than this, not every row may be met.
 CASES_TO_MEET_ALL = 20_000
 CASES = int(os.environ.get("TINYBEAM_ORACLE_CASES", CASES_TO_MEET_ALL))
 SEED = int(os.environ.get("TINYBEAM_ORACLE_SEED", "0"))
-
-
-@pytest.fixture(scope="module")
-def ours(tmp_path_factory: pytest.TempPathFactory) -> Ours:
-    compiler = next(
-        (name for name in (os.environ.get("CC"), "cc", "gcc", "clang") if name and shutil.which(name)), None
-    )
-    if compiler is None:
-        pytest.fail("no C compiler is installed (looked for cc, gcc and clang)", pytrace=False)
-    library = tmp_path_factory.mktemp("oracle") / "oracle.so"
-    sources = [HERE / "oracle.c", *(ROOT / "native" / "src" / f"{name}.c" for name in SOURCES)]
-    includes = [f"-I{ROOT / 'native' / folder}" for folder in ("include", "src")]
-    flags = [
-        "-std=c11",
-        "-D_GNU_SOURCE=",
-        "-O1",
-        "-g",
-        "-fPIC",
-        "-shared",
-        "-Wall",
-        "-Wextra",
-        "-Wpedantic",
-        "-Wshadow",
-    ]
-    done = subprocess.run([compiler, *flags, *includes, *sources, "-o", library], capture_output=True, text=True)
-    if done.returncode:
-        pytest.fail(f"the oracle does not compile:\n{done.stderr}", pytrace=False)
-    return Ours(library)
 
 
 def compared(own: Reading, other: Reading, pieces: Pieces) -> tuple[Difference | None, Row | None]:

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from tinybeam import Request, Router, native
+from tinybeam import Request, Router, contract
 from tinybeam.config import Config
 from tinybeam.errors import NativeError
 from tinybeam.server import RunningServer
-from tinybeam.server.engine import Engine
+from tinybeam.server.engines import open_engine
 
 if TYPE_CHECKING:
     from tests.conftest import Gate, RawConn
@@ -47,8 +47,8 @@ TAKEOVER_MS = 100
 class Rig:
     """An engine that listens, one port, and one client."""
 
-    def __init__(self, **settings: Any) -> None:
-        self.engine = Engine(Config(**settings))
+    def __init__(self, body_offer_bytes: int = 0, **settings: Any) -> None:
+        self.engine = open_engine(Config(**settings), body_offer_bytes)
         self.port_number = self.engine.listen("127.0.0.1", 0, 16)
         self.port = self.engine.open_port()
         self.client = self.connect()
@@ -71,7 +71,7 @@ class Rig:
     def flush(self, answers: bytes = b"") -> None:
         """Spends the answers, and comes back without waiting for requests."""
         self.engine.wake()
-        assert self.port.poll(answers) >> 48 & native.POLL_WAKE
+        assert self.port.poll(answers) >> 48 & contract.POLL_WAKE
 
     def reply(self) -> tuple[int, bytes]:
         """The status and the body of the next response."""
@@ -103,11 +103,11 @@ class Rig:
 
 
 @pytest.fixture
-def rigs() -> Iterator[Rigs]:
+def rigs(engine: str) -> Iterator[Rigs]:
     made: list[Rig] = []
 
     def make(**settings: Any) -> Rig:
-        made.append(Rig(**settings))
+        made.append(Rig(engine=engine, **settings))
         return made[-1]
 
     yield make
@@ -121,9 +121,9 @@ def rig(rigs: Rigs) -> Rig:
 
 
 @pytest.fixture
-def rig_class() -> type[Rig]:
+def make_rig(engine: str) -> Callable[[], Rig]:
     """For a rig that the test itself opens, and lets go of."""
-    return Rig
+    return lambda: Rig(engine=engine)
 
 
 def code_raised_by(call: Callable[[], object]) -> int:

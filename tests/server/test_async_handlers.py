@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tinybeam import HTTPError, Request, Response, Router, native
+from tinybeam import HTTPError, Request, Response, Router, contract
 from tinybeam.process import GenServer, ReceiveTimeout, receive, self_ref
 from tinybeam.server.engine import Engine
 from tinybeam.testing.live import LiveClient
@@ -307,6 +307,7 @@ def test_it_calls_processes_in_either_way(serving: Serving, connect: Connect) ->
     echo.stop()
 
 
+@pytest.mark.native_only("it is the native engine that is told so")
 def test_answers_for_which_the_engine_has_no_memory_become_a_500(
     serving: Serving, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -317,13 +318,13 @@ def test_answers_for_which_the_engine_has_no_memory_become_a_500(
         return "yay"
 
     conn = connect(serving(router).url)
-    respond, refusals = Engine.respond, [native.ENOMEM] * 2
+    respond, refusals = Engine.respond, [contract.ENOMEM] * 2
     monkeypatch.setattr(Engine, "respond", lambda self, octets: refusals.pop() if refusals else respond(self, octets))
     conn.get("/")
     assert conn.reply().status == 500
     conn.get("/")
     assert conn.reply().body == b"yay"
-    refusals[:] = [native.ENOMEM]
+    refusals[:] = [contract.ENOMEM]
     conn.get("/")
     assert conn.reply().body == b"yay"
 

@@ -52,7 +52,7 @@ def stuck(gate: Gate) -> Router:
         gate.wait()
         return "late"
 
-    router.get("/own", request_timeout_ms=1)(wait_here)
+    router.get("/own", request_timeout_ms=50)(wait_here)
     router.get("/ever", request_timeout_ms=None)(wait_here)
     router.get("/pooled", blocking=True, request_timeout_ms=100)(wait_here)
     return router
@@ -154,6 +154,7 @@ def test_a_request_that_waits_for_a_thread_is_not_run_once_it_is_overdue(
     assert ran == ["first"]
 
 
+@pytest.mark.native_only("without the GIL no Python runs, the portable engine included")
 @pytest.mark.skipif(sys.platform != "linux", reason="read(2) is taken from the C library by its Linux name")
 def test_the_504_comes_while_the_handler_holds_the_gil(
     serving: Serving, until: Until, caplog: pytest.LogCaptureFixture

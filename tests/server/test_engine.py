@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from tinybeam import Request, native
+from tinybeam import Request, contract
 from tinybeam.config import Config
 from tinybeam.http import KIND_BYTES, KIND_TEXT
-from tinybeam.server.engine import Engine
+from tinybeam.server.engines import open_engine
 
 if TYPE_CHECKING:
     from tests.server.conftest import Rig
@@ -42,7 +42,7 @@ def test_answers_given_to_a_poll_and_to_respond_both_arrive(rig: Rig) -> None:
     (first,) = rig.requests()
     rig.post("/two", b"2")
     (second,) = rig.requests(encode([(first.handle, KIND_TEXT, "one")]))
-    assert rig.engine.respond(encode([(second.handle, KIND_TEXT, "two")])) == native.OK
+    assert rig.engine.respond(encode([(second.handle, KIND_TEXT, "two")])) == contract.OK
     rig.flush()
     assert [rig.reply(), rig.reply()] == [(200, b"one"), (200, b"two")]
 
@@ -73,7 +73,7 @@ def test_what_is_changed_after_respond_is_not_what_the_client_sees(rig: Rig) -> 
     (request,) = rig.requests()
     body = bytearray(b"old" * 100_000)
     answers = bytearray(encode([(request.handle, KIND_BYTES, body)]))
-    assert rig.engine.respond(bytes(answers)) == native.OK
+    assert rig.engine.respond(bytes(answers)) == contract.OK
     body[:] = b"new" * 100_000
     answers[:] = b"\xff" * len(answers)
     del body, answers
@@ -89,6 +89,7 @@ def test_what_is_changed_after_respond_is_not_what_the_client_sees(rig: Rig) -> 
 # The buffer.
 
 
+@pytest.mark.native_only("the portable engine has no buffer to write into")
 def test_a_body_larger_than_the_buffer_makes_it_grow_and_the_next_small_batch_shrinks_it(rig: Rig) -> None:
     small, large = b"s", os.urandom(300_000)
     for body in (small, large, small, large):
@@ -120,7 +121,7 @@ def test_the_batch_of_one_runner_is_not_touched_by_the_polls_of_another(rig: Rig
     status = rig.port.poll(b"")
     rig.port.phase[0] = 1  # as if it was blocked in a handler: its scheduler goes to the other one
     other = rig.engine.open_port()
-    assert other.poll(b"") >> 48 & native.POLL_RESUME
+    assert other.poll(b"") >> 48 & contract.POLL_RESUME
     another = rig.connect()
     with another:
         another.sendall(b"GET /second HTTP/1.1\r\nHost: t\r\n\r\n")
@@ -133,10 +134,10 @@ def test_the_batch_of_one_runner_is_not_touched_by_the_polls_of_another(rig: Rig
 # Settings.
 
 
-@pytest.mark.parametrize("knob", sorted({*native.KNOBS} - {"body_offer_bytes"}))
-def test_the_engine_takes_both_ends_of_a_knob_s_range(knob: str) -> None:
+@pytest.mark.parametrize("knob", sorted({*contract.KNOBS} - {"body_offer_bytes"}))
+def test_the_engine_takes_both_ends_of_a_knob_s_range(knob: str, engine: str) -> None:
     [field] = [field for field in dataclasses.fields(Config) if field.name == knob]
     for end in field.metadata["range"]:
-        engine = Engine(Config(**{knob: end}))
-        assert engine.stats()["connections_open"] == 0
-        engine.close()
+        opened = open_engine(Config(engine=engine, **{knob: end}))
+        assert opened.stats()["connections_open"] == 0
+        opened.close()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tinybeam import native
+from tinybeam import contract
 from tinybeam.http import KIND_TEXT
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ def test_every_call_on_a_forked_copy_says_so_and_the_parent_goes_on(rig: Rig, co
     answers = encode([(request.handle, KIND_TEXT, "yay")])
 
     def work() -> None:
-        assert [code_of(call) for call in rig.calls()] == [native.EFORKED] * 8
-        assert rig.engine.respond(answers) == native.EFORKED
+        assert [code_of(call) for call in rig.calls()] == [contract.EFORKED] * 8
+        assert rig.engine.respond(answers) == contract.EFORKED
         assert rig.engine.close() is False
         rig.engine.wake()
 
@@ -46,9 +46,9 @@ def test_every_call_on_a_forked_copy_says_so_and_the_parent_goes_on(rig: Rig, co
     assert rig.reply() == (200, b"yay")
 
 
-def test_a_child_can_open_an_engine_of_its_own(rig: Rig, rig_class: type[Rig]) -> None:
+def test_a_child_can_open_an_engine_of_its_own(rig: Rig, make_rig: Callable[[], Rig]) -> None:
     def work() -> None:
-        own = rig_class()
+        own = make_rig()
         own.post("/", b"x")
         (request,) = own.requests()
         own.flush(encode([(request.handle, KIND_TEXT, "child")]))

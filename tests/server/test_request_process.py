@@ -203,7 +203,7 @@ def test_the_requests_that_run_are_listed_and_can_be_killed_by_the_list(serving:
         receive(PATIENCE_S)
     rows = running.requests()
     assert sorted((row.method, row.path) for row in rows) == [("GET", path) for path in sorted(conns)]
-    assert all(row.route.startswith("GET /o") and len(row.id) == 16 for row in rows)
+    assert all(row.route.startswith("GET /o") and int(row.id, 16) for row in rows)
     assert {row.ref for row in running.requests()} == {row.ref for row in rows}
     for row in rows:
         exit(row.ref, "kill")

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from tinybeam import Router, native
+from tinybeam import Router, contract
 from tinybeam.errors import NativeError
 from tinybeam.http import Request
 from tinybeam.process import ReadyQueue
@@ -17,7 +17,7 @@ from tinybeam.server.handling import run_request
 from tinybeam.server.runner import Runner, encoded
 from tinybeam.server.turn import Turn
 
-CLOSED = NativeError("closed", native.ESHUTDOWN)
+CLOSED = NativeError("closed", contract.ESHUTDOWN)
 
 
 def batch(*paths: str, first: int = 1) -> bytes:
@@ -62,7 +62,7 @@ class ScriptedPort:
         self.calls.append("forfeit")
 
     def news(self) -> list[tuple[int, int]]:
-        return [(7, native.NEWS_MORE)]
+        return [(7, contract.NEWS_MORE)]
 
     def shrink(self) -> None:
         """It has no buffer."""
@@ -164,26 +164,28 @@ def test_it_says_that_it_runs_handlers_only_when_the_batch_is_decoded(host: Scri
 
 
 def test_a_runner_too_many_leaves(host: ScriptedHost) -> None:
-    port = run(host, (flags(native.POLL_RETIRE), b""), (0, batch("/never")))
+    port = run(host, (flags(contract.POLL_RETIRE), b""), (0, batch("/never")))
     assert (port.calls, host.told) == (["poll", "close"], ["end"])
 
 
 def test_flags_are_passed_on(host: ScriptedHost) -> None:
-    several = native.POLL_WAKE | native.POLL_SIGNAL | native.POLL_DRAINED | native.POLL_SPARE | native.POLL_NEWS
+    several = (
+        contract.POLL_WAKE | contract.POLL_SIGNAL | contract.POLL_DRAINED | contract.POLL_SPARE | contract.POLL_NEWS
+    )
     run(host, (flags(several), b""))
-    assert host.told == ["start", "signal", "drained", ("news", [(7, native.NEWS_MORE)]), "wake", "end"]
+    assert host.told == ["start", "signal", "drained", ("news", [(7, contract.NEWS_MORE)]), "wake", "end"]
 
 
 def test_requests_that_come_with_a_flag_are_run(host: ScriptedHost) -> None:
-    port = run(host, (flags(native.POLL_WAKE), batch("/a")))
+    port = run(host, (flags(contract.POLL_WAKE), batch("/a")))
     assert (port.answers, host.told) == ([[1, 1, "a"]], ["wake", "end"])
 
 
 def test_a_successor_runs_the_requests_that_came_with_a_message_that_blocks(host: ScriptedHost) -> None:
     """The message's runner is blocked before it has run one of them; it may run only what is left to it."""
-    successor = ScriptedPort((flags(native.POLL_RESUME, runner=0), b""), number=1)
+    successor = ScriptedPort((flags(contract.POLL_RESUME, runner=0), b""), number=1)
     host.on_wake = lambda: Runner(host, successor).run()  # type: ignore[arg-type]
-    port = ScriptedPort((0, batch("/before")), (flags(native.POLL_WAKE), batch("/a", "/b", "/c", first=2)))
+    port = ScriptedPort((0, batch("/before")), (flags(contract.POLL_WAKE), batch("/a", "/b", "/c", first=2)))
     host.runners[0] = runner = Runner(host, port)  # type: ignore[arg-type]
     runner.run()
     assert sorted(port.answers + successor.answers) == [[1, 1, "before"], [2, 1, "a"], [3, 1, "b"], [4, 1, "c"]]
@@ -192,7 +194,7 @@ def test_a_successor_runs_the_requests_that_came_with_a_message_that_blocks(host
 
 def test_a_successor_goes_on_where_the_blocked_runner_is(host: ScriptedHost) -> None:
     """`/block` is run by the first, which by then has answered `/a`; all else is the successor's."""
-    successor = ScriptedPort((flags(native.POLL_RESUME, runner=0), b""), number=1)
+    successor = ScriptedPort((flags(contract.POLL_RESUME, runner=0), b""), number=1)
     port = ScriptedPort((0, batch("/a", "/block", "/b", "/c")))
     runner = Runner(host, port)  # type: ignore[arg-type]
     host.runners[0] = runner
@@ -213,7 +215,7 @@ def test_a_successor_goes_on_where_the_blocked_runner_is(host: ScriptedHost) -> 
 
 
 def test_a_successor_of_a_runner_that_is_gone_just_polls(host: ScriptedHost) -> None:
-    port = run(host, (flags(native.POLL_RESUME, runner=7), b""), (0, batch("/a")))
+    port = run(host, (flags(contract.POLL_RESUME, runner=7), b""), (0, batch("/a")))
     assert (port.answers, host.told) == ([[1, 1, "a"]], ["end"])
 
 
@@ -255,7 +257,7 @@ def test_a_runner_whose_clean_up_faults_too_goes_on(host: ScriptedHost) -> None:
 
 
 def test_an_error_of_the_engine_is_a_fault(host: ScriptedHost) -> None:
-    run(host, NativeError("no memory", native.ENOMEM))
+    run(host, NativeError("no memory", contract.ENOMEM))
     assert host.told == [("fault", NativeError), "end"]
 
 
@@ -274,7 +276,7 @@ def test_it_ends_when_there_were_too_many_faults(host: ScriptedHost) -> None:
 def test_a_fault_of_a_successor_costs_no_request_of_the_turn_that_it_took_over(host: ScriptedHost) -> None:
     """They are of another runner's batch, so forfeiting its own would leave them without an answer."""
     successor = ScriptedPort(
-        (flags(native.POLL_RESUME | native.POLL_SIGNAL, runner=0), b""),
+        (flags(contract.POLL_RESUME | contract.POLL_SIGNAL, runner=0), b""),
         number=1,
     )
 

@@ -121,14 +121,15 @@ def test_what_is_no_app_is_a_config_error() -> None:
         serve(object(), Config(port=0))  # type: ignore[arg-type]
 
 
-def test_the_portable_engine_is_honest_about_itself(make_app: MakeApp) -> None:
-    with pytest.raises(ConfigError, match="not built yet"):
-        serve(make_app(), Config(port=0, engine="portable"))
-
-
-def test_a_library_that_is_not_there_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
-    program = "from tinybeam import Router; from tinybeam.server import serve; serve(Router())"
+def run_without_library(tmp_path: Path, engine: str, octets: bytes | None = None) -> tuple[int, str, str]:
+    """Starts a server where no library is; the exit code, the library's path, and what is on stderr."""
+    program = (
+        "from tinybeam import Router; from tinybeam.config import Config; from tinybeam.server import serve;"
+        f"serve(Router(), Config(port=0, engine={engine!r})).stop()"
+    )
     missing = str(tmp_path / "nowhere.so")
+    if octets is not None:
+        Path(missing).write_bytes(octets)
     done = subprocess.run(
         [sys.executable, "-c", program],
         env={**os.environ, "TINYBEAM_LIBRARY": missing},
@@ -136,8 +137,27 @@ def test_a_library_that_is_not_there_is_an_error_that_says_what_to_do(tmp_path: 
         text=True,
         check=False,
     )
-    assert done.returncode == 1
-    last = done.stderr.splitlines()[-1]
+    return done.returncode, missing, done.stderr
+
+
+def test_a_library_that_is_not_there_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
+    code, missing, errors = run_without_library(tmp_path, "native")
+    assert code == 1
+    last = errors.splitlines()[-1]
     assert last.startswith("tinybeam.errors.NativeError: ")
     assert missing in last
     assert "mix_like_tasks.py compile" in last
+
+
+@pytest.mark.parametrize("octets", [None, b"", b"no library", b"\x7fELF\2\1" + b"\xff" * 100])
+def test_without_a_library_that_can_be_loaded_the_portable_engine_serves_and_says_so_once(
+    tmp_path: Path, octets: bytes | None
+) -> None:
+    code, missing, errors = run_without_library(tmp_path, "auto", octets)
+    assert code == 0, errors
+    assert missing in errors
+    assert errors.count("The portable engine serves") == 1
+
+
+def test_the_portable_engine_is_taken_without_a_word_when_it_is_asked_for(tmp_path: Path) -> None:
+    assert run_without_library(tmp_path, "portable")[::2] == (0, "")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tinybeam import Request, Router, native
+from tinybeam import Request, Router, contract
 from tinybeam.config import Config
 from tinybeam.errors import NativeError
 from tinybeam.router import RouteTable
@@ -110,12 +110,12 @@ def test_no_thread_for_the_first_runner_is_an_os_error(monkeypatch: pytest.Monke
 
 
 def test_an_engine_without_a_place_for_another_runner_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:
-    make_scheduler(FakeEngine(NativeError("too many runners", native.ELIMIT))).start_runner()
+    make_scheduler(FakeEngine(NativeError("too many runners", contract.ELIMIT))).start_runner()
     assert "too many runners" in caplog.text
 
 
 def test_an_engine_that_was_just_closed_is_not_worth_a_word(caplog: pytest.LogCaptureFixture) -> None:
-    make_scheduler(FakeEngine(NativeError("the engine is closed", native.ESHUTDOWN))).start_runner()
+    make_scheduler(FakeEngine(NativeError("the engine is closed", contract.ESHUTDOWN))).start_runner()
     assert caplog.text == ""
 
 

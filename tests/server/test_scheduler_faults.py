@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tinybeam import Request, Router, native
+from tinybeam import Request, Router, contract
 from tinybeam.server.engine import Engine
 from tinybeam.server.scheduler import FAULTS_MAX, Scheduler
 
@@ -88,13 +88,14 @@ def test_one_that_never_stops_faulting_ends_with_all_that_runs_beside_it(
         connect(witness.running.url)
 
 
+@pytest.mark.native_only("it is the native engine that is told so")
 def test_an_answer_that_the_engine_has_no_memory_for_becomes_a_500(
     monkeypatch: pytest.MonkeyPatch, serving: Serving, connect: Connect, caplog: pytest.LogCaptureFixture
 ) -> None:
     router = Router()
     router.get("/large", blocking=True)(lambda request: "large")
     conn = connect(serving(router).url)
-    respond, codes = Engine.respond, [native.ENOMEM]
+    respond, codes = Engine.respond, [contract.ENOMEM]
     monkeypatch.setattr(Engine, "respond", lambda self, answers: codes.pop() if codes else respond(self, answers))
     conn.get("/large")
     assert conn.reply().status == 500

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from tests.conftest import RawConn
     from tests.server.conftest import Connect, Serving, Until
 
+pytestmark = pytest.mark.native_only("the portable engine leaves files to a handler; tests/portable/test_files.py")
+
 LARGE = bytes(range(256)) * 8192  # 2 MiB: more than is kept in memory, and than a socket takes at once
 SMALL = b"body { color: red }\n"
 HUGE = 64 << 20

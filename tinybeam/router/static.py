@@ -139,7 +139,8 @@ def _name_of(mount: Mount, path: str) -> str:
         raise HTTPError(404, "there is no such file")
     root = os.path.realpath(mount.directory)
     name = os.path.realpath(os.path.join(root, path))
-    if name != root and not name.startswith(os.path.join(root, "")):
+    outside = name != root and not name.startswith(os.path.join(root, ""))
+    if outside or (path.endswith("/") and not os.path.isdir(name)):
         raise HTTPError(404, "there is no such file")
     return name
 

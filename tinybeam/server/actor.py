@@ -20,7 +20,7 @@ from tinybeam.config import Config
 from tinybeam.errors import NativeError
 from tinybeam.process import process_stats
 from tinybeam.router import RouteTable
-from tinybeam.server.engine import Engine
+from tinybeam.server.engines import open_engine
 from tinybeam.server.inbox import Inbox
 from tinybeam.server.request_process import RunningRequest
 from tinybeam.server.scheduler import Scheduler, body_offer_bytes
@@ -36,7 +36,7 @@ class Server(pykka.Actor):
 
     def __init__(self, table: RouteTable, config: Config, changed: threading.Condition | None = None) -> None:
         super().__init__()
-        self.engine = Engine(config, body_offer_bytes(table, config))
+        self.engine = open_engine(config, body_offer_bytes(table, config))
         try:
             self.port = self._listen(table, config)
             self._scheduler = Scheduler(

@@ -12,10 +12,11 @@ import threading
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
-from tinybeam import native
+from tinybeam import contract
 from tinybeam.errors import ClientDisconnected, HTTPError
 from tinybeam.http import ArrivingBody
 from tinybeam.process import this_thread
+from tinybeam.server.engines import AnyPart
 
 # What a reader is given at once, at most: with larger parts a fast client is not read faster.
 PART_BYTES: Final = 64 * 1024
@@ -32,8 +33,9 @@ _REFUSALS: Final = {
 class Source(Protocol):
     """What bodies need of an engine."""
 
+    def open_part(self, length: int) -> AnyPart: ...
     def open_body(self, handle: int, bytes_max: int) -> int: ...
-    def take_body(self, handle: int, address: int, length: int) -> int: ...
+    def take_body(self, handle: int, part: Any) -> int: ...
     def take_trailers(self, handle: int) -> bytes | None: ...
 
 
@@ -47,7 +49,7 @@ class Bodies:
 
     def open(self, handle: int, bytes_max: int) -> EngineBody | None:
         """The body of an offered request. None when its client has left, or it was answered meanwhile."""
-        if self.source.open_body(handle, bytes_max) != native.OK:
+        if self.source.open_body(handle, bytes_max) != contract.OK:
             return None
         return EngineBody(self, handle)
 
@@ -72,7 +74,7 @@ class EngineBody(ArrivingBody):
         super().__init__(b"")
         self._bodies = bodies
         self._handle = handle
-        self._buffer: tuple[Any, int, memoryview] | None = None
+        self._buffer: AnyPart | None = None
         self._ended = False
         self._reading = threading.Lock()
 
@@ -113,22 +115,20 @@ class EngineBody(ArrivingBody):
         if self._ended:
             return b""
         if self._buffer is None:
-            buffer = bytearray(PART_BYTES)
-            self._buffer = (*native.address_of(buffer), memoryview(buffer))
-        _, address, view = self._buffer
-        code = self._bodies.source.take_body(self._handle, address, PART_BYTES)
+            self._buffer = self._bodies.source.open_part(PART_BYTES)
+        code = self._bodies.source.take_body(self._handle, self._buffer)
         if code > 0:
-            return bytes(view[:code])
-        if code == native.EWAIT:
+            return bytes(self._buffer.view[:code])
+        if code == contract.EWAIT:
             return None
         self._buffer = None
         if code == 0:
             self._ended = True
             return b""
-        if native.EBODY - 599 <= code <= native.EBODY:
-            status = native.EBODY - code
+        if contract.EBODY - 599 <= code <= contract.EBODY:
+            status = contract.EBODY - code
             raise HTTPError(status, _REFUSALS.get(status, ""))
-        if code == native.EDISCONNECTED:
+        if code == contract.EDISCONNECTED:
             raise ClientDisconnected("the client has left before its request was whole")
         raise ClientDisconnected("nobody waits for this request any more: it was answered, or the server has stopped")
 

@@ -11,7 +11,7 @@ import os
 import weakref
 from typing import Any, Final
 
-from tinybeam import native
+from tinybeam import contract, native
 from tinybeam.config import Config
 from tinybeam.errors import NativeError
 from tinybeam.http import KIND_HINTS
@@ -28,18 +28,18 @@ _forking: list[Engine] = []
 
 
 class Engine:
-    """One open engine. `close` it when done; calls on a closed one raise NativeError with native.ESHUTDOWN."""
+    """One open engine. `close` it when done; calls on a closed one raise NativeError with contract.ESHUTDOWN."""
 
     def __init__(self, config: Config, body_offer_bytes: int = 0) -> None:
         """Opens one. Bodies larger than `body_offer_bytes`, if that is not 0, are offered before they are read."""
         self._library = native.load()
         knobs = native.EngineConfig(
-            **{name: getattr(config, name) for name in native.KNOBS if name != "body_offer_bytes"}
+            **{name: getattr(config, name) for name in contract.KNOBS if name != "body_offer_bytes"}
         )
         knobs.body_offer_bytes = body_offer_bytes
         self._trailers_max = config.header_bytes_max + 1
         self.pointer = pointer = native.empty_pointer()
-        native.checked(self._library.tb_engine_open(knobs, pointer), "cannot open the engine")
+        contract.checked(self._library.tb_engine_open(knobs, pointer), "cannot open the engine")
         # The memory goes when nobody can reach this object any more, and so nobody can be inside a call. At exit of
         # the interpreter daemon threads may be, and the memory is left to the operating system.
         self._freed = weakref.finalize(self, _release, self._library, pointer)
@@ -49,11 +49,11 @@ class Engine:
     def listen(self, host: str, port: int, backlog: int) -> int:
         """Listens on every address of the host and returns the port. Raises OSError."""
         code = self._library.tb_engine_listen(self.pointer, host.encode(), port, backlog)
-        return native.checked(code, "cannot listen")
+        return contract.checked(code, "cannot listen")
 
     def listen_unix(self, path: str, backlog: int) -> None:
         """Listens on a unix socket; a socket file that nobody answers at is replaced. Raises OSError."""
-        native.checked(self._library.tb_engine_listen_unix(self.pointer, os.fsencode(path), backlog), "cannot listen")
+        contract.checked(self._library.tb_engine_listen_unix(self.pointer, os.fsencode(path), backlog), "cannot listen")
 
     def add_constant(self, path: str, status: int, fields: bytes, body: bytes) -> None:
         """From now on C answers GET and HEAD of exactly this path. Only before listening."""
@@ -61,7 +61,7 @@ class Engine:
         code = self._library.tb_engine_add_constant(
             self.pointer, octets, len(octets), status, fields, len(fields), body, len(body)
         )
-        native.checked(code, f"cannot add the constant {path}")
+        contract.checked(code, f"cannot add the constant {path}")
 
     def add_static(self, prefix: str, directory: str, index: str | None, fields: bytes, flags: int) -> None:
         """From now on C serves the files of a directory to GET and HEAD. Only before listening. Raises OSError."""
@@ -69,26 +69,30 @@ class Engine:
         name = None if index is None else os.fsencode(index)
         options = native.StaticOptions(name, fields, len(fields), flags)
         code = self._library.tb_engine_add_static(self.pointer, octets, len(octets), os.fsencode(directory), options)
-        native.checked(code, f"cannot serve the files of {directory}")
+        contract.checked(code, f"cannot serve the files of {directory}")
 
     def respond(self, answers: bytes) -> int:
-        """Spends the handles of an encoded list of answers, from any thread; returns native.OK or the first refusal."""
+        """Spends the handles of an encoded list of answers, from any thread; returns OK or the first refusal."""
         return int(self._library.tb_engine_respond(self.pointer, answers, len(answers)))
 
     def push(self, handle: int, kind: int, octets: bytes) -> int:
-        """Goes on with a stream, from any thread; returns native.OK or why not."""
+        """Goes on with a stream, from any thread; returns contract.OK or why not."""
         runner: Any = this_thread().runner
         number = runner.number if getattr(runner, "engine", None) is self else native.NO_RUNNER
         return int(self._library.tb_engine_push(self.pointer, number, handle, kind, octets, len(octets)))
 
     def open_body(self, handle: int, bytes_max: int) -> int:
-        """Has the body of an offered request come in parts; returns native.OK or why not."""
+        """Has the body of an offered request come in parts; returns contract.OK or why not."""
         return int(self._library.tb_body_open(self.pointer, handle, bytes_max))
 
-    def take_body(self, handle: int, address: int, length: int) -> int:
-        """Takes octets of it, from any thread, to this address; how many, 0 at the end, or what native.EWAIT and others
-        say."""
-        return int(self._library.tb_body_take(self.pointer, handle, address, length))
+    @staticmethod
+    def open_part(length: int) -> Part:
+        """Memory for the octets that `take_body` takes, at most so many at once."""
+        return Part(length)
+
+    def take_body(self, handle: int, part: Part) -> int:
+        """Takes octets of it, from any thread; how many, 0 at the end, or what contract.EWAIT and others say."""
+        return int(self._library.tb_body_take(self.pointer, handle, part.address, len(part.view)))
 
     def take_trailers(self, handle: int) -> bytes | None:
         """The trailers of a body that has ended; None when they are gone with the request."""
@@ -99,7 +103,7 @@ class Engine:
 
     def has_left(self, handle: int) -> bool:
         """Whether the client of a request has shut its side, or is gone. Any thread."""
-        return bool(self._library.tb_engine_client(self.pointer, handle) == native.EDISCONNECTED)
+        return bool(self._library.tb_engine_client(self.pointer, handle) == contract.EDISCONNECTED)
 
     def hint(self, handle: int, fields: bytes) -> None:
         """Tells a client fields ahead of the answer, where it can be told. Any thread."""
@@ -120,32 +124,49 @@ class Engine:
                 return found
 
     def wake(self) -> None:
-        """Makes the poll of whoever holds the scheduler return with native.POLL_WAKE. Nothing once it is closed."""
+        """Makes the poll of whoever holds the scheduler return with contract.POLL_WAKE. Nothing once it is closed."""
         self._library.tb_engine_wake(self.pointer)
 
     def drain(self) -> None:
-        """Stops accepting and finishes what is open; a poll returns native.POLL_DRAINED when that is done."""
-        native.checked(self._library.tb_engine_drain(self.pointer), "cannot drain")
+        """Stops accepting and finishes what is open; a poll returns contract.POLL_DRAINED when that is done."""
+        contract.checked(self._library.tb_engine_drain(self.pointer), "cannot drain")
 
     @property
     def wakeup_fd(self) -> int:
         """A descriptor for `signal.set_wakeup_fd`."""
-        return native.checked(self._library.tb_engine_wakeup_fd(self.pointer), "no wake-up descriptor")
+        return contract.checked(self._library.tb_engine_wakeup_fd(self.pointer), "no wake-up descriptor")
 
     def stats(self) -> dict[str, int]:
         """The engine's counters by name (`tb_stats`)."""
         counters = native.EngineStats()
-        native.checked(self._library.tb_engine_stats(self.pointer, counters), "no statistics")
-        return {name: getattr(counters, name) for name in native.COUNTERS}
+        contract.checked(self._library.tb_engine_stats(self.pointer, counters), "no statistics")
+        return {name: getattr(counters, name) for name in contract.COUNTERS}
 
     def close(self) -> bool:
         """Closes it: every waiter wakes, the sockets close when the last caller has left. True for the one that did."""
-        return bool(self._library.tb_engine_close(self.pointer) == native.OK)
+        return bool(self._library.tb_engine_close(self.pointer) == contract.OK)
 
     def open_port(self) -> Port:
         """Registers a runner. Raises NativeError."""
-        number = native.checked(self._library.tb_runner_open(self.pointer), "no place for another runner")
+        number = contract.checked(self._library.tb_runner_open(self.pointer), "no place for another runner")
         return Port(self, self._library, number)
+
+
+def load_engine() -> type[Engine]:
+    """The class, with its library loaded. Raises NativeError when that cannot be."""
+    native.load()
+    return Engine
+
+
+class Part:
+    """Memory for a part of a body."""
+
+    __slots__ = ("_keep", "address", "view")
+
+    def __init__(self, length: int) -> None:
+        octets = bytearray(length)
+        self._keep, self.address = native.address_of(octets)
+        self.view = memoryview(octets)
 
 
 class Port:
@@ -158,7 +179,7 @@ class Port:
         self._call = library.tb_engine_poll
         self._pointer = engine.pointer
         self.phase = native.octet_at(library.tb_runner_phase(engine.pointer, number))
-        self._news = native.uint64s_at(library.tb_runner_news(engine.pointer, number), 1 + 2 * native.NEWS_MAX)
+        self._news = native.uint64s_at(library.tb_runner_news(engine.pointer, number), 1 + 2 * contract.NEWS_MAX)
         self._keep: Any = None
         self._address = 0
         self.view = memoryview(b"")
@@ -171,7 +192,7 @@ class Port:
         if not self._keep:
             self._grow(_BUFFER_FIRST)  # only a runner that gets to poll needs one
         status: int = self._call(self._pointer, self.number, answers, len(answers), self._address, len(self.view))
-        while status == native.EBUFFER:
+        while status == contract.EBUFFER:
             self._grow(self._library.tb_engine_batch_bytes(self._pointer))
             status = self._call(self._pointer, self.number, b"", 0, self._address, len(self.view))
         if status < 0:
@@ -182,7 +203,7 @@ class Port:
         return status
 
     def news(self) -> list[tuple[int, int]]:
-        """What the last poll had to tell, where it said native.POLL_NEWS: the handles of streams, with a NEWS_..."""
+        """What the last poll had to tell, where it said contract.POLL_NEWS: the handles of streams, with a NEWS_..."""
         numbers = self._news.tolist()
         return [(numbers[i], numbers[i + 1]) for i in range(1, 2 * numbers[0], 2)]
 
@@ -216,7 +237,7 @@ class Port:
 
 def _meaning(code: int) -> tuple[str, int]:
     try:
-        native.checked(code, "the poll failed")
+        contract.checked(code, "the poll failed")
     except NativeError as error:
         return str(error), error.code
     except OSError as error:

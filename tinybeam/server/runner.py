@@ -16,14 +16,14 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
-from tinybeam import native
+from tinybeam import contract
 from tinybeam.errors import NativeError
 from tinybeam.http import KIND_TEXT, Answer, Continue, Request, answer, answer_seen
 from tinybeam.process import ReadyQueue, Visitor, this_thread
 from tinybeam.router import Endpoint, Match
 from tinybeam.server.access import log_request
 from tinybeam.server.crash import answer_for
-from tinybeam.server.engine import Port
+from tinybeam.server.engines import AnyPort
 from tinybeam.server.request_process import Room
 from tinybeam.server.turn import Turn
 
@@ -73,7 +73,7 @@ class Host(Protocol):
 class Runner:
     """Made by the scheduler; `start` it. Its thread ends when the engine closes or it is one runner too many."""
 
-    def __init__(self, scheduler: Host, port: Port) -> None:
+    def __init__(self, scheduler: Host, port: AnyPort) -> None:
         self._scheduler = scheduler
         self._port = port
         self.number = port.number
@@ -140,7 +140,7 @@ class Runner:
                 status = poll(answers)
             except NativeError as error:
                 # A child that returns from the handler which forked it has nothing more to do here.
-                if error.code in (native.ESHUTDOWN, native.EFORKED):
+                if error.code in (contract.ESHUTDOWN, contract.EFORKED):
                     return True
                 raise
             answers = _NOTHING
@@ -153,7 +153,7 @@ class Runner:
             queue.asleep = False
             turn = self.turn
             # From here on the monitor may take the scheduler from us.
-            phase[0] = native.PHASE_RUNNING
+            phase[0] = contract.PHASE_RUNNING
             self._run_turn(turn)
             turn.request = None  # or its body would be kept for as long as this runner has nothing to do
             if self.attention:
@@ -170,7 +170,7 @@ class Runner:
     def _run_processes(self, queue: ReadyQueue) -> None:
         """Runs what is ready, for a while."""
         phase = self._port.phase
-        phase[0] = native.PHASE_MIXED
+        phase[0] = contract.PHASE_MIXED
         queue.run(self, time.monotonic() + PROCESSES_S)
         if not queue.processes or self.taken:
             self._slices = 0
@@ -180,9 +180,9 @@ class Runner:
             self._slices = 0
             # A thread that waits for the GIL asks for it after 5 ms, and begins to count anew whenever somebody lets it
             # go: our polls do that all the time, and are over before the thread is awake. So it gets the time to wake.
-            phase[0] = native.PHASE_WAITING
+            phase[0] = contract.PHASE_WAITING
             time.sleep(YIELD_S)
-            phase[0] = native.PHASE_MIXED
+            phase[0] = contract.PHASE_MIXED
 
     def _run_turn(self, turn: Turn) -> None:
         """Runs the requests of a turn, until there are no more or the scheduler was taken. The hot path."""
@@ -266,24 +266,24 @@ class Runner:
         """Acts on the flags of a poll. False when this runner shall go."""
         flags = status >> 48
         scheduler = self._scheduler
-        if flags & native.POLL_RETIRE:
+        if flags & contract.POLL_RETIRE:
             return False
-        if flags & native.POLL_RESUME:
+        if flags & contract.POLL_RESUME:
             self._resume(status >> 32 & 0xFFFF)
-        if flags & native.POLL_SPARE:
+        if flags & contract.POLL_SPARE:
             scheduler.start_runner()
-        if flags & native.POLL_SIGNAL:
+        if flags & contract.POLL_SIGNAL:
             scheduler.on_signal()
-        if flags & native.POLL_DRAINED:
+        if flags & contract.POLL_DRAINED:
             scheduler.on_drained()
-        if flags & native.POLL_OFFER:
+        if flags & contract.POLL_OFFER:
             self.turn.offers = True
-        if flags & native.POLL_NEWS:
+        if flags & contract.POLL_NEWS:
             scheduler.on_news(self._port.news())
-        if flags & native.POLL_OVERDUE:
+        if flags & contract.POLL_OVERDUE:
             self._turn_to_others()
             scheduler.on_overdue()
-        if flags & native.POLL_WAKE:
+        if flags & contract.POLL_WAKE:
             self._turn_to_others()
             scheduler.on_wake()
         return True
@@ -291,7 +291,7 @@ class Runner:
     def _turn_to_others(self) -> None:
         """Before something that may block as well as a handler may: the scheduler can be taken from here on."""
         self.turn.request = self.turn.endpoint = None
-        self._port.phase[0] = native.PHASE_RUNNING
+        self._port.phase[0] = contract.PHASE_RUNNING
 
     def _resume(self, number: int) -> None:
         """Takes over from a runner that is blocked: the rest of its turn, and the answers it could not flush."""

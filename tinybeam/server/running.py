@@ -12,7 +12,6 @@ from typing import Any
 import pykka
 
 from tinybeam.config import Config
-from tinybeam.errors import ConfigError
 from tinybeam.process import ProcessRef, is_guest
 from tinybeam.server.actor import Server
 from tinybeam.server.plan import App, plan
@@ -27,8 +26,6 @@ def serve(app: App, config: Config | None = None) -> RunningServer:
     loaded, OSError when the address cannot be listened on.
     """
     config = Config() if config is None else config
-    if config.engine == "portable":
-        raise ConfigError("the portable engine is not built yet; use engine='native' or 'auto'")
     planned = plan(app)
     site = Site(planned, config)
     return RunningServer(site, start_tree(site))

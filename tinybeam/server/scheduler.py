@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import msgspec
 
-from tinybeam import native
+from tinybeam import contract
 from tinybeam.config import Config
 from tinybeam.errors import ClientDisconnected, HTTPError, NativeError
 from tinybeam.http import KIND_CONTINUE, Answer, Request, StreamedRequest, streamed, wired
@@ -28,7 +28,7 @@ from tinybeam.server import overdue
 from tinybeam.server.access import log_request
 from tinybeam.server.bodies import ENDLESS, Bodies
 from tinybeam.server.crash import answer_for, unavailable
-from tinybeam.server.engine import Engine
+from tinybeam.server.engines import AnyEngine
 from tinybeam.server.handling import run_endpoint
 from tinybeam.server.judge import Judge
 from tinybeam.server.loop import EventLoop
@@ -57,7 +57,7 @@ class Scheduler:
 
     def __init__(
         self,
-        engine: Engine,
+        engine: AnyEngine,
         table: RouteTable,
         config: Config,
         *,
@@ -138,7 +138,7 @@ class Scheduler:
         try:
             self._add_runner()
         except (RuntimeError, NativeError) as error:
-            if getattr(error, "code", None) != native.ESHUTDOWN:
+            if getattr(error, "code", None) != contract.ESHUTDOWN:
                 logger.warning("cannot start another runner: %s; blocking handlers will hold up others", error)
 
     def _add_runner(self) -> None:
@@ -202,9 +202,9 @@ class Scheduler:
     def on_news(self, news: list[tuple[int, int]]) -> None:
         """Something has become of bodies that come or go in parts."""
         for handle, what in news:
-            if what & native.NEWS_BODY:
+            if what & contract.NEWS_BODY:
                 self.bodies.on_news(handle)
-            if what & ~native.NEWS_BODY:
+            if what & ~contract.NEWS_BODY:
                 self.streams.on_news(handle, what)
 
     def run_request(self, turn: Turn, request: Request) -> Answer | None:
@@ -284,7 +284,7 @@ class Scheduler:
         run.begin()
         answer = run_endpoint(endpoint, request, values)
         run.end()
-        if answer is not None and self.engine.respond(encoded(answer)) == native.ENOMEM:
+        if answer is not None and self.engine.respond(encoded(answer)) == contract.ENOMEM:
             # There was no memory for a copy of this answer, and its handle is still open; a bare one may fit.
             answer = answer_for(request, endpoint, MemoryError("the engine has no memory for the answer"))
             self.engine.respond(encoded(answer))
@@ -300,10 +300,10 @@ class Scheduler:
 
     def _respond_all(self, answers: list[Answer]) -> None:
         """Gives the answers of a turn of the event loop."""
-        if self.engine.respond(all_encoded(answers)) == native.ENOMEM:
+        if self.engine.respond(all_encoded(answers)) == contract.ENOMEM:
             # Some handles are still open; those that are not refuse the second answer.
             for one in answers:
-                if self.engine.respond(encoded(one)) == native.ENOMEM:
+                if self.engine.respond(encoded(one)) == contract.ENOMEM:
                     logger.error("request %x: the engine has no memory for its answer; it is told 500", one[0])
                     self.engine.respond(encoded((one[0], 500, b"", None)))
 

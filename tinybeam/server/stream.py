@@ -13,12 +13,12 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
-from tinybeam import native
+from tinybeam import contract
 from tinybeam.http import HEARTBEAT, KIND_ASK, KIND_CUT, KIND_END, KIND_PART, Encoder, Request, Response
 from tinybeam.router import Endpoint
 from tinybeam.server.access import log_line
 from tinybeam.server.crash import report_broken
-from tinybeam.server.engine import Engine
+from tinybeam.server.engines import AnyEngine
 from tinybeam.server.request_process import RunningRequest
 
 
@@ -46,7 +46,7 @@ class Stream:
 
     def __init__(
         self,
-        engine: Engine,
+        engine: AnyEngine,
         request: Request,
         endpoint: Endpoint,
         response: Response,
@@ -110,7 +110,7 @@ class Stream:
         if self._open:
             self.sent_s = monotonic()
             self._sent_bytes += len(octets)
-            if self._push(self._request.handle, kind, octets) == native.ENOMEM:
+            if self._push(self._request.handle, kind, octets) == contract.ENOMEM:
                 raise MemoryError("the engine has no memory for a part of the answer")
 
     def done(self) -> None:

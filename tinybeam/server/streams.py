@@ -15,13 +15,13 @@ from typing import Any, Final
 
 import msgspec
 
-from tinybeam import native
+from tinybeam import contract
 from tinybeam.errors import ClientDisconnected
 from tinybeam.http import Request, Response, beginning
 from tinybeam.process import GenServer, ProcessRef, Producer, send_after
 from tinybeam.router import Endpoint
 from tinybeam.server.async_producer import AsyncProducer
-from tinybeam.server.engine import Engine
+from tinybeam.server.engines import AnyEngine
 from tinybeam.server.loop import EventLoop
 from tinybeam.server.request_process import RunningRequest
 from tinybeam.server.stream import Stream
@@ -36,7 +36,7 @@ LOOK_MS: Final = 1000
 class Streams:
     """All that are open now."""
 
-    def __init__(self, engine: Engine, loop: EventLoop, *, access_log: bool = False) -> None:
+    def __init__(self, engine: AnyEngine, loop: EventLoop, *, access_log: bool = False) -> None:
         self._engine = engine
         self._loop = loop
         self._access_log = access_log
@@ -61,7 +61,7 @@ class Streams:
         else:
             self._put(request.handle, producer, stream)
         if self._engine.respond(_encode([beginning(request.handle, response)])) not in (
-            *(native.OK, native.EDISCONNECTED),  # of a client that has left there will be news
+            *(contract.OK, contract.EDISCONNECTED),  # of a client that has left there will be news
         ):
             self._leave(request.handle, producer, stream)  # it was answered already, because it took too long
 
@@ -80,7 +80,7 @@ class Streams:
         found = self._open.get(handle)
         if found is None:
             return
-        if what & native.NEWS_GONE:
+        if what & contract.NEWS_GONE:
             self._leave(handle, *found)
         else:
             found[0].ask(WINDOW_BYTES)
