@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from tests.server.conftest import CodeOf, Rig
 
 encode = msgspec.msgpack.encode
+PATIENCE_S = 30
 
 
 def in_child(work: Callable[[], object]) -> None:
@@ -68,3 +70,29 @@ def test_a_grandchild_keeps_the_descriptors_that_its_parent_has_opened_since(rig
         in_child(lambda: [os.fstat(fd) for fd in own])
 
     in_child(work)
+
+
+def test_threads_that_fork_at_once_wait_for_each_other(rig: Rig, code_of: CodeOf) -> None:
+    failed: list[BaseException] = []
+
+    def work() -> None:
+        assert code_of(rig.engine.stats) == contract.EFORKED
+
+    def fork() -> None:
+        try:
+            for _ in range(20):
+                in_child(work)
+        except BaseException as error:  # noqa: BLE001
+            failed.append(error)
+
+    forking = [threading.Thread(target=fork, daemon=True) for _ in range(4)]
+    for thread in forking:
+        thread.start()
+    for thread in forking:
+        thread.join(PATIENCE_S)
+    assert not any(thread.is_alive() for thread in forking)
+    assert failed == []
+    rig.post("/", b"x")
+    (request,) = rig.requests()
+    rig.flush(encode([(request.handle, KIND_TEXT, "yay")]))
+    assert rig.reply() == (200, b"yay")

@@ -12,7 +12,9 @@ import pytest
 from tinybeam import Request, Router, contract
 from tinybeam.config import Config
 from tinybeam.errors import NativeError
+from tinybeam.process import ready
 from tinybeam.router import RouteTable
+from tinybeam.server.runner import Runner
 from tinybeam.server.scheduler import FAULTS_MAX, FAULTS_WITHIN_S, Scheduler
 from tinybeam.server.turn import Turn
 
@@ -107,6 +109,18 @@ def test_no_thread_for_the_first_runner_is_an_os_error(monkeypatch: pytest.Monke
     with pytest.raises(OSError, match="no thread left"):
         scheduler.start()
     assert scheduler.runners == {}
+
+
+def test_a_scheduler_that_ended_before_it_had_begun_drives_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    scheduler = make_scheduler(FakeEngine())
+    monkeypatch.setattr(Runner, "start", lambda runner: None)
+    monkeypatch.setattr(scheduler, "start_runner", scheduler.close)  # the first runner has faulted too often by now
+    driver = ready.driver
+    try:
+        scheduler.start()
+        assert ready.driver is driver
+    finally:
+        ready.release(scheduler)
 
 
 def test_an_engine_without_a_place_for_another_runner_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:

@@ -11,6 +11,7 @@ import contextlib
 import errno
 import logging
 import os
+import threading
 import weakref
 from typing import Final
 
@@ -31,8 +32,9 @@ logger = logging.getLogger("tinybeam.server")
 _STATIC_PASS: Final = 4
 # Those that a forked child has to let go of.
 _open_engines: Final[weakref.WeakSet[PortableEngine]] = weakref.WeakSet()
-# All of them, from before a fork until after it.
+# All of them, from before a fork until after it; and whose fork that is, for several threads may fork at once.
 _forking: Final[list[PortableEngine]] = []
+_fork: Final = threading.Lock()
 
 
 class Part:
@@ -214,6 +216,7 @@ def _close(entrance: Entrance, scheduler: Scheduler, lobby: Lobby, watchdog: Wat
 
 def _before_fork() -> None:
     """Holds the descriptors of every engine as they are, so that the child knows which they are."""
+    _fork.acquire()
     _forking[:] = _open_engines
     for engine in _forking:
         engine._scheduler.room.descriptors_lock.acquire()
@@ -224,6 +227,7 @@ def _after_fork() -> None:
     for engine in _forking:
         engine._scheduler.room.descriptors_lock.release()
     _forking.clear()
+    _fork.release()
 
 
 def _abandon_all() -> None:
@@ -236,6 +240,7 @@ def _abandon_all() -> None:
             engine._scheduler.abandon()
         _open_engines.discard(engine)
     _forking.clear()
+    _fork.release()
 
 
 if hasattr(os, "register_at_fork"):

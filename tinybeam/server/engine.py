@@ -8,6 +8,7 @@ Never: interprets a request; frees what a thread may still be inside of.
 from __future__ import annotations
 
 import os
+import threading
 import weakref
 from typing import Any, Final
 
@@ -23,8 +24,9 @@ _LENGTH_MASK: Final = 0xFFFF_FFFF
 
 # Those that a forked child has to let go of.
 _open_engines: weakref.WeakSet[Engine] = weakref.WeakSet()
-# All of them, from before a fork until after it.
+# All of them, from before a fork until after it; and whose fork that is, for several threads may fork at once.
 _forking: list[Engine] = []
+_fork: Final = threading.Lock()
 
 
 class Engine:
@@ -253,6 +255,7 @@ def _release(library: Any, pointer: Any) -> None:
 
 def _before_fork() -> None:
     """Holds the descriptors of every engine as they are, so that the child knows which they are."""
+    _fork.acquire()
     _forking[:] = _open_engines
     for engine in _forking:
         engine._library.tb_engine_before_fork(engine.pointer)
@@ -263,6 +266,7 @@ def _after_fork() -> None:
     for engine in _forking:
         engine._library.tb_engine_after_fork(engine.pointer)
     _forking.clear()
+    _fork.release()
 
 
 def _abandon_all() -> None:
@@ -271,6 +275,7 @@ def _abandon_all() -> None:
         engine._freed.detach()
         engine._library.tb_engine_abandon(engine.pointer)
     _forking.clear()
+    _fork.release()
 
 
 os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_abandon_all)

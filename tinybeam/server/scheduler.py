@@ -77,6 +77,7 @@ class Scheduler:
         self._body_bytes_max = config.body_bytes_max
         self._runners_max = min(RUNNERS_MAX, config.threads) + 1
         self._lock = threading.Lock()
+        self._closed = False
         self._faults: deque[float] = deque(maxlen=FAULTS_MAX + 1)
         self.runners: dict[int, Runner] = {}
         # The ready queue while we drive it, and an empty one of our own while somebody else does.
@@ -115,7 +116,10 @@ class Scheduler:
         except RuntimeError as error:
             raise OSError(errno.EAGAIN, f"the operating system has no thread left for us ({error})") from error
         self.start_runner()
-        ready.adopt(self)
+        with self._lock:
+            # Runners that fault at once may have ended it all by now; who drives processes then must not be replaced.
+            if not self._closed:
+                ready.adopt(self)
 
     # What the ready queue calls.
 
@@ -156,6 +160,8 @@ class Scheduler:
     def close(self) -> None:
         """Sends the pool's idle threads home, ends the tasks, and lets others run the processes; the runners go with
         the engine."""
+        with self._lock:
+            self._closed = True
         ready.release(self)
         self.pool.close()
         self.streams.close()
