@@ -199,6 +199,17 @@ def test_a_file_that_is_no_library_is_told_likewise(load_from: Callable[[str], c
         load_from(str(path))
 
 
+def test_a_library_that_was_not_written_to_its_end_is_told_likewise(
+    load_from: Callable[[str], ctypes.CDLL], tmp_path: Path
+) -> None:
+    whole = Path(compile_library(tmp_path, library_source(native.ABI_VERSION))).read_bytes()
+    path = tmp_path / "cut.so"
+    for length in (len(whole) - 1, len(whole) // 2, 64, 10, 0):
+        path.write_bytes(whole[:length])
+        with pytest.raises(NativeError, match=r"cannot load .*cut\.so"):
+            load_from(str(path))
+
+
 def library_source(abi: int, config_size: int = ctypes.sizeof(native.EngineConfig), without: str = "") -> str:
     special = {
         "tb_abi_version": f"uint32_t tb_abi_version(void) {{ return {abi}; }}",

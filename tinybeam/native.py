@@ -25,7 +25,7 @@ from ctypes import (
     c_void_p,
 )
 from importlib import resources
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from tinybeam.contract import COUNTERS, KNOBS
 from tinybeam.errors import NativeError
@@ -109,6 +109,8 @@ def load() -> ctypes.CDLL:
     path = library_path()
     build = "build it with `python mix_like_tasks.py compile`, or install the package anew with `pip install`"
     try:
+        if _is_cut_off(path):
+            raise OSError("the file is cut off")
         library = ctypes.CDLL(path)
     except OSError as error:
         raise NativeError(f"cannot load the engine's library {path}: {error}; {build}") from error
@@ -121,6 +123,19 @@ def load() -> ctypes.CDLL:
         raise NativeError(f"the engine's library {path} is another version's: {error}; {build}") from error
     _check(library, path, build)
     return library
+
+
+def _is_cut_off(path: str) -> bool:
+    """Whether an ELF file of 64 bits ends before the table at its end does: to load it would kill the process."""
+    if not os.path.isfile(path):
+        return False  # a name that the system's loader looks for, or nothing at all
+    with open(path, "rb") as file:
+        head = file.read(64)
+    if head[:5] != b"\x7fELF\2" or len(head) < 64:
+        return False
+    order: Literal["little", "big"] = "little" if head[5] == 1 else "big"
+    begin, each, count = (int.from_bytes(head[at:to], order) for at, to in ((40, 48), (58, 60), (60, 62)))
+    return os.path.getsize(path) < begin + each * count
 
 
 def _check(library: ctypes.CDLL, path: str, build: str) -> None:
