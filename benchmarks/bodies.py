@@ -53,12 +53,15 @@ def _nginx(port: int, scratch: Path) -> list[str]:
     return [find_nginx() or "nginx", "-c", str(conf)]
 
 
-def _pairs(own: Running, other: Running, scenario: Scenario, rounds: int, seconds: float) -> str:
+def _pairs(
+    own: Running, other: Running, scenario: Scenario, rounds: int, seconds: float, beside: Scenario | None = None
+) -> str:
     ratios, rates = [], []
-    for running in (own, other):
-        run_once(running, scenario, 1)
+    of_other = beside or scenario
+    for running, one in ((own, scenario), (other, of_other)):
+        run_once(running, one, 1)
     for _ in range(rounds):
-        ours, theirs = run_once(own, scenario, seconds), run_once(other, scenario, seconds)
+        ours, theirs = run_once(own, scenario, seconds), run_once(other, of_other, seconds)
         ratios.append(theirs.cpu_us / ours.cpu_us)
         rates.append(ours.requests_per_second / theirs.requests_per_second)
     return (
@@ -115,6 +118,13 @@ def main() -> None:
                     other.check(scenario)
                     own.check(scenario)
                     print(f"{name} / nginx: {_pairs(own, other, scenario, options.rounds, options.seconds)}")
+            for name, size in _FILES.items():
+                static = Scenario(name, f"a file of {size} octets", f"/files/{name}", b"x" * size, "")
+                for way, title in (("path", "a Path from a handler"), ("handled", "Response.file with a root")):
+                    scenario = Scenario(name, title, f"/{way}/{name}", b"x" * size, "")
+                    own.check(scenario)
+                    ratio = _pairs(own, own, scenario, options.rounds, options.seconds, static)
+                    print(f"{name}, {title} / router.static: {ratio}")
             print(f"{options.events} streams of an event a second: {_events(own, options.events, options.seconds * 3)}")
 
 

@@ -95,6 +95,15 @@ def upload(client: httpx.Client) -> None:
         saved.unlink(missing_ok=True)
 
 
+def reports(client: httpx.Client) -> None:
+    """A file, and no way to another."""
+    assert client.get("/report").text == "month,sold\nJanuary,7\n"
+    saved = client.get("/reports/2026.csv", headers={"Range": "bytes=0-4"})
+    assert (saved.status_code, saved.text) == (206, "month")
+    assert saved.headers["content-disposition"] == 'attachment; filename="2026.csv"'
+    assert client.get("/reports/..%2freports.py").status_code == 404
+
+
 def rate_limit(client: httpx.Client) -> None:
     """Each client has a bucket of its own."""
     ada = [client.get("/limited", headers={"X-Client": "ada"}).status_code for _ in range(50)]
@@ -128,6 +137,7 @@ CHECKS: dict[str, Callable[[httpx.Client], None]] = {
     "news": news,
     "plugs": plugs,
     "rate_limit": rate_limit,
+    "reports": reports,
     "stream": stream,
     "upload": upload,
     "workers": workers,

@@ -34,6 +34,7 @@ ARGUMENTS: dict[str, Any] = {
     "const tb_config *": POINTER(native.EngineConfig),
     "const tb_static *": POINTER(native.StaticOptions),
     "tb_stats *": POINTER(native.EngineStats),
+    "tb_file *": POINTER(native.FileAnswer),
     "tb_engine **": POINTER(c_void_p),
     "tb_engine *": c_void_p,
     "const char *": c_char_p,
@@ -104,6 +105,17 @@ def test_a_structs_fields_stand_where_the_header_has_them(struct: str, ours: typ
     assert ctypes.sizeof(ours) == getattr(native.load(), f"{struct}_size")()
 
 
+@pytest.mark.parametrize(("struct", "ours"), [("tb_static", native.StaticOptions), ("tb_file", native.FileAnswer)])
+def test_a_structs_pointers_and_numbers_stand_where_the_header_has_them(
+    struct: str, ours: type[ctypes.Structure]
+) -> None:
+    kinds = {"uint64_t": c_uint64, "const char *": c_char_p, "const void *": c_char_p}
+    # A pointer is written with its name: "const char *path".
+    wanted = [(name, kinds[kind]) for kind, name in fields(struct)]
+    assert [(field[0], field[1]) for field in ours._fields_] == wanted
+    assert [getattr(ours, name).offset for name, _ in wanted] == [8 * i for i in range(len(wanted))]
+
+
 def test_codes_and_flags_have_the_headers_values() -> None:
     assert constants("")["ABI_VERSION"] == native.ABI_VERSION
     codes = {name: value for name, value in constants("").items() if re.fullmatch(r"OK|E[A-Z]+", name)}
@@ -112,6 +124,9 @@ def test_codes_and_flags_have_the_headers_values() -> None:
     flags = constants("POLL_")
     assert len(flags) >= 6
     assert {name: getattr(contract, f"POLL_{name}") for name in flags} == flags
+    of_files = constants("FILE_")
+    assert len(of_files) == 2
+    assert {name: getattr(native, f"FILE_{name}") for name in of_files} == of_files
 
 
 def test_every_code_has_a_meaning_that_is_raised() -> None:
@@ -144,7 +159,7 @@ def echo_source() -> str:
     for name, (result, arguments) in calls().items():
         names = [f"a{i}" for i in range(len(arguments))]
         typed = ", ".join(
-            f"{re.sub('tb_(config|stats|static|engine)', 'void', kind)} {argument}"
+            f"{re.sub('tb_(config|stats|static|file|engine)', 'void', kind)} {argument}"
             for kind, argument in zip(arguments, names, strict=True)
         )
         stores = "".join(f" seen[{i}] = (uint64_t){argument};" for i, argument in enumerate(names))

@@ -34,6 +34,9 @@ ABI_VERSION: Final = 4
 LIBRARY_VARIABLE: Final = "TINYBEAM_LIBRARY"
 NO_RUNNER: Final = 0xFFFF_FFFF
 
+FILE_HEAD: Final = 1
+FILE_PRECOMPRESSED: Final = 2
+
 
 class EngineConfig(Structure):
     """`tb_config`; 0 means the engine's default."""
@@ -45,6 +48,16 @@ class StaticOptions(Structure):
     """`tb_static`."""
 
     _fields_ = [("index", c_char_p), ("fields", c_char_p), ("fields_len", c_uint64), ("flags", c_uint64)]
+
+
+class FileAnswer(Structure):
+    """`tb_file`."""
+
+    _fields_ = [
+        *((name, c_char_p) for name in ("path", "root", "name", "type")),
+        *(pair for name in ("fields", "lasting", "asked") for pair in ((name, c_char_p), (f"{name}_len", c_uint64))),
+        *((name, c_uint64) for name in ("status", "flags", "length")),
+    ]
 
 
 class EngineStats(Structure):
@@ -88,6 +101,7 @@ PROTOTYPES: Final[dict[str, tuple[Any, list[Any]]]] = {
     "tb_body_take": (c_int64, [c_void_p, c_uint64, c_void_p, c_size_t]),
     "tb_body_trailers": (c_int64, [c_void_p, c_uint64, c_void_p, c_size_t]),
     "tb_engine_client": (c_int32, [c_void_p, c_uint64]),
+    "tb_engine_send_file": (c_int32, [c_void_p, c_uint32, c_uint64, POINTER(FileAnswer)]),
     "tb_engine_set_timeout": (c_int32, [c_void_p, c_uint64, c_uint64]),
     "tb_engine_overdue": (c_int32, [c_void_p, POINTER(c_uint64), c_size_t]),
     "tb_engine_stats": (c_int32, [c_void_p, POINTER(EngineStats)]),

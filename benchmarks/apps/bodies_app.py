@@ -7,15 +7,29 @@ Never: anything but what the other servers' apps do as well.
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from tinybeam import Response, Router
 from tinybeam.process import Wait
 
 CHUNK = b"x" * 16384
+FILES = Path(os.environ["BENCH_FILES"])
 
 router = Router()
 router.static("/files", os.environ["BENCH_FILES"])
+
+
+@router.get("/handled/{name}")
+def handled(request: Any, name: str) -> Response:
+    """A file of a handler, with the checks of a name that comes from a client."""
+    return Response.file(name, root=os.environ["BENCH_FILES"])
+
+
+@router.get("/path/{name}")
+def path(request: Any, name: str) -> Path:
+    """A file of a handler that knows which it is."""
+    return FILES / name
 
 
 @router.get("/mib")

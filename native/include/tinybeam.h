@@ -247,6 +247,30 @@ TB_EXPORT int64_t tb_body_trailers(tb_engine *engine, uint64_t handle, void *oct
 /* Whether the client of a handle is still there: TB_OK; TB_EDISCONNECTED when it has left, or has shut its side, which
  * may be the same; TB_EALREADY when the request is answered. Any thread. */
 TB_EXPORT int32_t tb_engine_client(tb_engine *engine, uint64_t handle);
+#define TB_FILE_HEAD 1          /* the request is a HEAD */
+#define TB_FILE_PRECOMPRESSED 2 /* as TB_STATIC_PRECOMPRESSED; the clients that take them say so in `asked` */
+/* A file as an answer. Fields are "Name: value\r\n" for each. */
+typedef struct tb_file {
+    const char *path; /* with a root: beneath it, as a part of a URL: "/a%20b/c.txt" */
+    const char *root; /* the directory that the file must be in; NULL: the path is the program's own, and any */
+    const char *name; /* the end of which gives the type, in place of the path's; or NULL */
+    const char *type; /* of the content, at most 120 octets; NULL: by the name */
+    const void *fields;
+    uint64_t fields_len;
+    const void *lasting; /* what is about the file, and not for a 412 or 416: Cache-Control */
+    uint64_t lasting_len;
+    const void *asked; /* the request's fields, as in its record; NULL: the whole file, whatever they say */
+    uint64_t asked_len;
+    uint64_t status; /* 200, or that of another answer with this body; from here on written: what was answered */
+    uint64_t flags;  /* TB_FILE_... */
+    uint64_t length; /* written: of the body */
+} tb_file;
+/* Answers with a file, from any thread; from a runner (else TB_NO_RUNNER) that holds the scheduler without a detour. It
+ * is opened here, by the caller, and so waited for: the scheduler is not held meanwhile. With `asked` and status 200 it
+ * is subject to conditions and ranges (RFC 9110 §13, §14), as files beneath a mount are.
+ * TB_ESYSTEM - errno when it cannot be opened or read: EISDIR for a directory, ENODEV for what else is no file. Then,
+ * and with TB_EINVAL or TB_ENOMEM, nothing was answered. */
+TB_EXPORT int32_t tb_engine_send_file(tb_engine *engine, uint32_t runner, uint64_t handle, tb_file *file);
 /* Gives an unanswered request another deadline, counted from when it was handed to a runner; 0 is none at all. Any
  * thread; a handle that is spent or overdue by now is left as it is. */
 TB_EXPORT int32_t tb_engine_set_timeout(tb_engine *engine, uint64_t handle, uint64_t timeout_ms);

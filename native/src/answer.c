@@ -116,6 +116,7 @@ bool answer_next(term_reader *reader, answer *ans) {
     }
     ans->fields = NULL;
     ans->fields_len = 0;
+    ans->cargo = NULL;
     if (count == 5) {
         return code == TB_KIND_STREAM && answer_next_stream(reader, ans);
     }

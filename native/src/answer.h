@@ -13,6 +13,8 @@
 
 #include "term.h"
 
+struct shipment;
+
 typedef struct answer {
     uint64_t handle;
     uint32_t status;
@@ -23,6 +25,7 @@ typedef struct answer {
     size_t body_len;
     uint64_t body_bytes_max; /* of TB_KIND_CONTINUE */
     uint64_t length;         /* of TB_KIND_STREAM */
+    struct shipment *cargo;  /* the file that is its body, and belongs to whoever takes the answer; or NULL */
 } answer;
 
 /* What goes to a stream, or ahead of an answer. Fields that are not fit for the wire are left out. */

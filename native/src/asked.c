@@ -6,6 +6,8 @@
  */
 #include "asked.h"
 
+#include <string.h>
+
 #include "span.h"
 
 static const struct {
@@ -27,10 +29,15 @@ static bool asked_is(const parser_field *field, asked_name name) {
     return span_equals(field->name, field->name_len, asked_texts[name].text, asked_texts[name].len);
 }
 
+/* Whether the name has a length that one of ours has. */
+static bool asked_may_be(size_t name_len) {
+    return name_len <= 19 && (ASKED_LENGTHS >> name_len & 1) != 0;
+}
+
 void asked_init(asked *want, const parser_field *fields, uint32_t field_count, bool head) {
     *want = (asked){.fields = fields, .field_count = field_count, .head = head};
     for (uint32_t i = 0; i < field_count; i++) {
-        if (fields[i].name_len > 19 || (ASKED_LENGTHS >> fields[i].name_len & 1) == 0) {
+        if (!asked_may_be(fields[i].name_len)) {
             continue;
         }
         for (unsigned name = 0; name < ASKED_NAMES; name++) {
@@ -40,6 +47,24 @@ void asked_init(asked *want, const parser_field *fields, uint32_t field_count, b
             }
         }
     }
+}
+
+void asked_read(asked *want, const uint8_t *block, size_t len, parser_field *room, uint32_t room_count, bool head) {
+    const uint8_t *at = block, *stop = len == 0 ? block : block + len;
+    uint32_t count = 0;
+    while (at < stop && count < room_count) {
+        const uint8_t *end = memchr(at, '\n', (size_t)(stop - at));
+        end = end == NULL ? stop : end;
+        const uint8_t *colon = memchr(at, ':', (size_t)(end - at));
+        if (colon != NULL && asked_may_be((size_t)(colon - at)) && end - colon <= UINT32_MAX) {
+            room[count++] = (parser_field){.name = at,
+                                           .value = colon + 1,
+                                           .name_len = (uint32_t)(colon - at),
+                                           .value_len = (uint32_t)(end - colon - 1)};
+        }
+        at = end + (end < stop);
+    }
+    asked_init(want, room, count, head);
 }
 
 const parser_field *asked_next(const asked *want, asked_name name, const parser_field *after) {

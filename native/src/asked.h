@@ -34,6 +34,9 @@ typedef struct asked {
 } asked;
 
 void asked_init(asked *want, const parser_field *fields, uint32_t field_count, bool head);
+/* The same from lines of "name:value\n" in lower case and without spaces around the value, as a request's record has
+ * them. Room for as many of those that count as there may be is given; what is no such line is passed over. */
+void asked_read(asked *want, const uint8_t *block, size_t len, parser_field *room, uint32_t room_count, bool head);
 /* The line of that name after this one, or the first for NULL; NULL when there is none. */
 const parser_field *asked_next(const asked *want, asked_name name, const parser_field *after);
 /* The only line of that name; NULL when there is none, or more. */

@@ -53,11 +53,12 @@ static uint8_t *asset_write_lasting(asset *file, uint8_t *octets, const asset_so
 
 void asset_init(asset *file, uint8_t *octets, const asset_source *source, int64_t now) {
     assert(source->fields_len <= ASSET_OPTION_FIELDS_MAX);
+    assert(source->type == NULL || strlen(source->type) <= ASSET_TYPE_MAX);
     const int64_t modified = source->stat->st_mtim.tv_sec;
     *file = (asset){
         .length = (uint64_t)source->stat->st_size,
         .modified = modified < now ? modified : now,
-        .type = mime_type(source->name, source->name_len),
+        .type = source->type != NULL ? source->type : mime_type(source->name, source->name_len),
         .fields = octets,
     };
     uint8_t *at = asset_write_lasting(file, octets, source);

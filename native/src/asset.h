@@ -15,12 +15,18 @@
 #include "coding.h"
 
 /* What the mount adds ("Name: value\r\n" for each), and room for all that is added to it here. */
-enum { ASSET_OPTION_FIELDS_MAX = 1024, ASSET_FIELDS_MAX = ASSET_OPTION_FIELDS_MAX + 384, ASSET_ETAG_MAX = 48 };
+enum {
+    ASSET_OPTION_FIELDS_MAX = 1024,
+    ASSET_FIELDS_MAX = ASSET_OPTION_FIELDS_MAX + 384,
+    ASSET_ETAG_MAX = 48,
+    ASSET_TYPE_MAX = 120,
+};
 
 typedef struct asset_source {
     const struct stat *stat;
     const char *name; /* of the file before it was coded: its end gives the type */
     size_t name_len;
+    const char *type; /* at most ASSET_TYPE_MAX octets; NULL: by the name */
     coding coding;
     bool negotiated;       /* another client might get another coding */
     const uint8_t *fields; /* of the mount: at most ASSET_OPTION_FIELDS_MAX octets */

@@ -27,12 +27,6 @@ enum { CONN_LINGER_BYTES_MAX = 1024 * 1024 };
 /* Scratches full that one connection may be read before the others. */
 enum { CONN_READS_MAX = 4 };
 
-static void conn_mark(conn_room *room, int fd, uint8_t ours) {
-    if (room->fds != NULL && fd >= 0 && (uint32_t)fd < room->fds_len) {
-        atomic_store_explicit(&room->fds[fd], ours, memory_order_relaxed);
-    }
-}
-
 bool conn_open(conn_room *room, int fd, const uint8_t *peer, uint8_t peer_len) {
     assert(peer_len <= CONN_PEER_MAX);
     conn *con = calloc(1, sizeof *con);
@@ -57,7 +51,7 @@ bool conn_open(conn_room *room, int fd, const uint8_t *peer, uint8_t peer_len) {
     }
     room->conns = con;
     room->open++;
-    conn_mark(room, fd, 1);
+    room_mark(room, fd, 1);
     stats_add(&room->stats.connections_accepted, 1);
     atomic_store_explicit(&room->stats.connections_open, room->open, memory_order_relaxed);
     deadline_settle(room, con);
@@ -76,7 +70,7 @@ void conn_close(conn_room *room, conn *con) {
      * pointer to memory that is freed soon. */
     epoll_ctl(room->epoll_fd, EPOLL_CTL_DEL, con->sink.fd, NULL);
     pthread_mutex_lock(&room->fds_lock);
-    conn_mark(room, con->sink.fd, 0);
+    room_mark(room, con->sink.fd, 0);
     close(con->sink.fd);
     pthread_mutex_unlock(&room->fds_lock);
     con->sink.fd = -1;

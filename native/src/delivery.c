@@ -11,6 +11,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
+#include <time.h>
 
 #include "condition.h"
 
@@ -109,4 +111,12 @@ void delivery_init(delivery *out, const asked *want, const asset *file, int64_t 
     } else {
         delivery_on_parts(out, file, &set, boundary);
     }
+}
+
+uint64_t delivery_boundary(const asked *want) {
+    uint64_t number = 0;
+    if (want->count[ASKED_RANGE] > 0 && getrandom(&number, sizeof number, GRND_NONBLOCK) != (ssize_t)sizeof number) {
+        number = (uint64_t)clock() * 0x9e3779b97f4a7c15u;
+    }
+    return number;
 }

@@ -39,5 +39,7 @@ typedef struct delivery {
 /* The answer to a GET or HEAD. The boundary of the parts is made of a number that nobody who writes files can foresee.
  */
 void delivery_init(delivery *out, const asked *want, const asset *file, int64_t now, uint64_t boundary);
+/* Such a number, where the request may need one. */
+uint64_t delivery_boundary(const asked *want);
 
 #endif

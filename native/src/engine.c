@@ -129,6 +129,19 @@ int32_t engine_enter(tb_engine *engine) {
     return TB_OK;
 }
 
+bool engine_hold(tb_engine *engine, uint32_t runner, uint8_t *phase) {
+    if (runner >= LOBBY_RUNNERS_MAX || !engine->lob.items[runner].open || !lobby_take(&engine->lob, runner)) {
+        return false;
+    }
+    *phase = atomic_load_explicit(&engine->lob.phases[runner], memory_order_relaxed);
+    return true;
+}
+
+void engine_let_go(tb_engine *engine, uint32_t runner, uint8_t phase) {
+    lobby_release(&engine->lob, runner);
+    atomic_store_explicit(&engine->lob.phases[runner], phase, memory_order_relaxed);
+}
+
 int32_t tb_engine_close(tb_engine *engine) {
     int32_t code = engine_enter(engine);
     if (code != TB_OK) {
@@ -404,13 +417,11 @@ int32_t tb_engine_push(tb_engine *engine, uint32_t runner, uint64_t handle, uint
     if (code != TB_OK) {
         return code;
     }
-    if (runner < LOBBY_RUNNERS_MAX && engine->lob.items[runner].open && lobby_take(&engine->lob, runner)) {
-        const uint8_t phase = atomic_load_explicit(&engine->lob.phases[runner], memory_order_relaxed);
-        code = reception_push_part(&engine->sched, &part, true);
-        lobby_release(&engine->lob, runner);
-        atomic_store_explicit(&engine->lob.phases[runner], phase, memory_order_relaxed); /* it goes on as before */
-    } else {
-        code = reception_push_part(&engine->sched, &part, false);
+    uint8_t phase;
+    const bool holding = engine_hold(engine, runner, &phase);
+    code = reception_push_part(&engine->sched, &part, holding);
+    if (holding) {
+        engine_let_go(engine, runner, phase);
     }
     engine_leave(engine);
     return code;

@@ -41,5 +41,8 @@ struct tb_engine {
 /* Every call that may meet the end of the engine begins with one and ends with the other: TB_OK, or why not. */
 int32_t engine_enter(tb_engine *engine);
 void engine_leave(tb_engine *engine);
+/* Takes the scheduler for a moment, if this runner (TB_NO_RUNNER: nobody) holds it; then it goes on as before. */
+bool engine_hold(tb_engine *engine, uint32_t runner, uint8_t *phase);
+void engine_let_go(tb_engine *engine, uint32_t runner, uint8_t phase);
 
 #endif

@@ -314,10 +314,25 @@ static bool exchange_heed(conn_room *room, uint32_t slot, const answer *ans) {
     return true;
 }
 
+void exchange_ship(conn_room *room, uint32_t slot, response res, struct shipment *cargo) {
+    exchange *ex = &room->handles.slots[slot];
+    conn *con = ex->conn;
+    ex->cargo = cargo;
+    ex->head = true; /* of what is written here: the head alone */
+    if (con->first != slot) {
+        exchange_keep(room, con, ex, res, NULL);
+        return;
+    }
+    exchange_write(room, con, exchange_kind_of(ex), res, NULL);
+    con->shipping = true;
+    room_touch(room, con);
+}
+
 void exchange_answer(conn_room *room, uint32_t slot, const answer *ans) {
     exchange *ex = &room->handles.slots[slot];
     conn *con = ex->conn;
     if (con == NULL) {
+        shipment_close(ans->cargo);
         if (ans->kind == TB_KIND_STREAM) {
             stream_on_disconnect(room, slot);
         } else {
@@ -326,6 +341,11 @@ void exchange_answer(conn_room *room, uint32_t slot, const answer *ans) {
         return;
     }
     room_touch(room, con);
+    const bool elsewhere = ans->body == NULL && ans->body_len > 0 && !ex->head;
+    if (elsewhere && ans->cargo == NULL) {
+        exchange_answer_plainly(room, slot, 500, ""); /* it was taken for the answer to a HEAD */
+        return;
+    }
     if (!exchange_heed(room, slot, ans)) {
         return;
     }
@@ -344,6 +364,11 @@ void exchange_answer(conn_room *room, uint32_t slot, const answer *ans) {
         .body_len = ans->body_len,
         .upgrade = ans->status == 101 ? con->protocol->token : NULL,
     };
+    if (elsewhere) {
+        exchange_ship(room, slot, res, ans->cargo);
+        return;
+    }
+    shipment_close(ans->cargo);
     if (con->first != slot) {
         exchange_keep(room, con, ex, res, ans->body);
         return;

@@ -28,10 +28,13 @@ void exchange_write(conn_room *room, conn *con, exchange_kind kind, response res
 void exchange_keep(conn_room *room, conn *con, exchange *ex, response res, const uint8_t *body);
 /* The first exchange of the connection has been answered in full: the next ones whose answers are there follow. */
 void exchange_finish(conn_room *room, conn *con);
+/* Spends a slot that was taken with a file: the head goes to the wire, or waits for its turn; the file follows by the
+ * hand of files.h. Takes the cargo over. */
+void exchange_ship(conn_room *room, uint32_t slot, response res, struct shipment *cargo);
 exchange_kind exchange_kind_of(const exchange *ex);
 /* Answers with a status and a line of text of our own. */
 void exchange_answer_plainly(conn_room *room, uint32_t slot, uint32_t status, const char *text);
-/* Spends a slot that was taken: its answer goes to the wire, or waits for its turn. */
+/* Spends a slot that was taken: its answer goes to the wire, or waits for its turn. Takes the answer's cargo over. */
 void exchange_answer(conn_room *room, uint32_t slot, const answer *ans);
 /* Offers the connection's request, which is the only one unanswered, without its body. False when no slot is free. */
 bool exchange_offer(conn_room *room, conn *con, exchange_kind kind, uint64_t *handle);

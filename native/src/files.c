@@ -9,8 +9,6 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "deadline.h"
@@ -31,15 +29,6 @@ static const char *files_text(uint32_t status) {
     default:
         return "";
     }
-}
-
-/* A number that nobody who writes a file could foresee, where one is needed. */
-static uint64_t files_boundary(const asked *want) {
-    uint64_t number = 0;
-    if (want->count[ASKED_RANGE] > 0 && getrandom(&number, sizeof number, GRND_NONBLOCK) != (ssize_t)sizeof number) {
-        number = (uint64_t)clock() * 0x9e3779b97f4a7c15u;
-    }
-    return number;
 }
 
 /* Answers with octets that are here. False when no handle is free. */
@@ -116,22 +105,13 @@ static bool files_ship(conn_room *room, conn *con, exchange_kind kind, response 
         return false;
     }
     handle_take(&room->handles, handle, &slot); /* at once: nobody was ever given it */
-    exchange *ex = &room->handles.slots[slot];
-    ex->cargo = shipment_open(found->fd, &found->stat, &found->delivery);
-    if (ex->cargo == NULL) {
+    shipment *cargo = shipment_open(room, found->fd, &found->stat, &found->delivery);
+    if (cargo == NULL) {
         con->sink.broken = true;
-        ex->ready = true; /* so that closing frees the slot */
+        room->handles.slots[slot].ready = true; /* so that closing frees the slot */
         return true;
     }
-    kind.head = true; /* of the head alone */
-    if (con->first == slot) {
-        exchange_write(room, con, kind, res, NULL);
-        con->shipping = true;
-        room_touch(room, con);
-    } else {
-        ex->head = true;
-        exchange_keep(room, con, ex, res, NULL);
-    }
+    exchange_ship(room, slot, res, cargo);
     return true;
 }
 
@@ -140,7 +120,7 @@ files_step files_serve(conn_room *room, conn *con, mount *place, const parser_re
     asked want;
     asked_init(&want, parsed->fields, parsed->field_count, kind.head);
     const mount_clock clock = {.second = room->clock.second, .ms = room->now_ms};
-    mount_answer(&room->mounts, place, &want, parsed->path, parsed->path_len, clock, files_boundary(&want), found);
+    mount_answer(&room->mounts, place, &want, parsed->path, parsed->path_len, clock, delivery_boundary(&want), found);
     const delivery *plan = &found->delivery;
     if (plan->status == 404 && place->passes) {
         return FILES_PASSED;

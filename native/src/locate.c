@@ -37,6 +37,10 @@ bool locate_root_open(locate_root *root, const char *directory) {
     return root->fd >= 0;
 }
 
+locate_root locate_root_anywhere(void) {
+    return (locate_root){.fd = AT_FDCWD, .anywhere = true};
+}
+
 void locate_root_close(locate_root *root) {
     if (root->fd >= 0) {
         close(root->fd);
@@ -154,8 +158,11 @@ static int locate_open_walking(const locate_root *root, const char *name) {
     }
 }
 
-/* One attempt, by openat2 for as long as that is not refused. */
+/* One attempt; in a directory by openat2 for as long as that is not refused. */
 static int locate_try(locate_root *root, const char *name) {
+    if (root->anywhere) {
+        return openat(root->fd, name, LOCATE_FLAGS);
+    }
     if (root->beneath) {
         const locate_how how = {.flags = LOCATE_FLAGS, .resolve = LOCATE_BENEATH | LOCATE_NO_MAGICLINKS};
         const int fd = (int)syscall(LOCATE_OPENAT2, root->fd, name, &how, sizeof how);
@@ -207,30 +214,39 @@ static uint16_t locate_status(int error) {
     }
 }
 
-static void locate_close(located *found, uint16_t status) {
+static void locate_fail(located *found, int error) {
+    found->status = locate_status(error);
+    found->error = error;
+}
+
+static void locate_close(located *found, int error) {
     close(found->fd);
     found->fd = -1;
-    found->status = status;
+    locate_fail(found, error);
 }
 
 /* Opens found->name, and looks at what it is. */
 static void locate_open_found(locate_root *root, located *found, bool may_redirect) {
     found->fd = locate_open_name(root, found->name_len > 0 ? found->name : ".");
     if (found->fd < 0) {
-        found->status = locate_status(errno);
+        locate_fail(found, errno);
     } else if (fstat(found->fd, &found->stat) != 0) {
-        locate_close(found, locate_status(errno));
+        locate_close(found, errno);
     } else if (S_ISREG(found->stat.st_mode)) {
         found->status = 200;
+        found->error = 0;
+    } else if (S_ISDIR(found->stat.st_mode)) {
+        locate_close(found, EISDIR);
+        found->status = may_redirect ? 301 : 404;
     } else {
-        locate_close(found, may_redirect && S_ISDIR(found->stat.st_mode) ? 301 : 404);
+        locate_close(found, ENODEV);
     }
 }
 
 void locate_open(locate_root *root, const locate_rules *rules, const uint8_t *path, size_t len, located *found) {
     bool slash;
     found->fd = -1;
-    found->status = 404;
+    locate_fail(found, ENOENT);
     if (!locate_name(rules, path, len, found, &slash)) {
         return;
     }
@@ -240,10 +256,23 @@ void locate_open(locate_root *root, const locate_rules *rules, const uint8_t *pa
     locate_open_found(root, found, !slash && rules->index != NULL);
 }
 
+void locate_open_path(locate_root *root, const char *path, located *found) {
+    found->fd = -1;
+    found->name_len = strlen(path);
+    if (found->name_len > LOCATE_NAME_MAX) {
+        locate_fail(found, ENAMETOOLONG);
+    } else if (found->name_len == 0) {
+        locate_fail(found, ENOENT);
+    } else {
+        memcpy(found->name, path, found->name_len + 1);
+        locate_open_found(root, found, false);
+    }
+}
+
 void locate_open_sibling(locate_root *root, const located *base, const char *suffix, located *found) {
     const size_t suffix_len = strlen(suffix);
     found->fd = -1;
-    found->status = 404;
+    locate_fail(found, ENAMETOOLONG);
     if (suffix_len > LOCATE_NAME_MAX - base->name_len) {
         return;
     }
@@ -261,7 +290,22 @@ static bool locate_is_same_time(struct timespec left, struct timespec right) {
     return left.tv_sec == right.tv_sec && left.tv_nsec == right.tv_nsec;
 }
 
-bool locate_is_same(const struct stat *left, const struct stat *right) {
+static bool locate_is_same_content(const struct stat *left, const struct stat *right) {
     return left->st_dev == right->st_dev && left->st_ino == right->st_ino && left->st_size == right->st_size &&
-           locate_is_same_time(left->st_mtim, right->st_mtim) && locate_is_same_time(left->st_ctim, right->st_ctim);
+           locate_is_same_time(left->st_mtim, right->st_mtim);
+}
+
+bool locate_is_same(const struct stat *left, const struct stat *right) {
+    return locate_is_same_content(left, right) && locate_is_same_time(left->st_ctim, right->st_ctim);
+}
+
+bool locate_is_whole(const struct stat *now, const struct stat *then) {
+    /* One name less: that has changed the other time. */
+    return locate_is_same_content(now, then) &&
+           (now->st_nlink < then->st_nlink || locate_is_same_time(now->st_ctim, then->st_ctim));
+}
+
+bool locate_is_current(const struct stat *coded, const struct stat *base) {
+    return coded->st_mtim.tv_sec > base->st_mtim.tv_sec ||
+           (coded->st_mtim.tv_sec == base->st_mtim.tv_sec && coded->st_mtim.tv_nsec >= base->st_mtim.tv_nsec);
 }

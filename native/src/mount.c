@@ -118,12 +118,6 @@ mount *mount_find(const mount_table *table, const uint8_t *path, size_t len) {
     return best;
 }
 
-/* Whether a coded form may stand for its file: one that is older was made of another. */
-static bool mount_is_current(const struct stat *coded, const struct stat *base) {
-    return coded->st_mtim.tv_sec > base->st_mtim.tv_sec ||
-           (coded->st_mtim.tv_sec == base->st_mtim.tv_sec && coded->st_mtim.tv_nsec >= base->st_mtim.tv_nsec);
-}
-
 /* The coded forms that there are of a file, a bit for each. */
 static uint8_t mount_siblings(const mount *place, const char *name, const struct stat *base) {
     char sibling[LOCATE_NAME_MAX + 1];
@@ -137,7 +131,7 @@ static uint8_t mount_siblings(const mount *place, const char *name, const struct
         }
         memcpy(sibling, name, len);
         memcpy(sibling + len, suffix, strlen(suffix) + 1);
-        if (locate_stat(&place->root, sibling, &coded) && S_ISREG(coded.st_mode) && mount_is_current(&coded, base)) {
+        if (locate_stat(&place->root, sibling, &coded) && S_ISREG(coded.st_mode) && locate_is_current(&coded, base)) {
             siblings |= (uint8_t)(1u << i);
         }
     }
@@ -200,7 +194,7 @@ static coding mount_open_coded(const mount_request *req, unsigned siblings, cons
     coding best;
     while ((best = coding_choose(&req->wish, siblings)) != CODING_IDENTITY) {
         locate_open_sibling(&req->place->root, base, coding_suffix(best), coded);
-        if (coded->status == 200 && mount_is_current(&coded->stat, &base->stat)) {
+        if (coded->status == 200 && locate_is_current(&coded->stat, &base->stat)) {
             return best;
         }
         if (coded->status == 200) {

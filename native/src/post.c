@@ -9,11 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shipment.h"
+
 post *post_open(uint32_t slot, const answer *ans) {
     if (ans->body_len > SIZE_MAX / 4 || ans->fields_len > SIZE_MAX / 4) {
         return NULL;
     }
-    post *item = malloc(sizeof *item + ans->fields_len + ans->body_len);
+    const size_t body_len = ans->body == NULL ? 0 : ans->body_len; /* those of a file are not here */
+    post *item = malloc(sizeof *item + ans->fields_len + body_len);
     if (item == NULL) {
         return NULL;
     }
@@ -21,17 +24,18 @@ post *post_open(uint32_t slot, const answer *ans) {
     item->slot = slot;
     item->ans = *ans;
     item->ans.fields = item->octets;
-    item->ans.body = item->octets + ans->fields_len;
+    item->ans.body = ans->body == NULL ? NULL : item->octets + ans->fields_len;
     if (ans->fields_len > 0) {
         memcpy(item->octets, ans->fields, ans->fields_len);
     }
-    if (ans->body_len > 0) {
-        memcpy(item->octets + ans->fields_len, ans->body, ans->body_len);
+    if (body_len > 0) {
+        memcpy(item->octets + ans->fields_len, ans->body, body_len);
     }
     return item;
 }
 
 void post_close(post *item) {
+    shipment_close(item->ans.cargo);
     free(item);
 }
 

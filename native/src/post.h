@@ -20,7 +20,7 @@ typedef struct post {
     struct post *next;
     uint32_t slot;
     uint64_t timeout_ms; /* of POST_TIMEOUT: another deadline */
-    answer ans;          /* its pointers lead into octets */
+    answer ans;          /* its pointers lead into octets; its cargo is the post's */
     uint8_t octets[];
 } post;
 
@@ -28,7 +28,7 @@ typedef struct post_box {
     _Atomic(post *) top;
 } post_box;
 
-/* A copy of the answer for this slot; NULL when memory is out. */
+/* A copy of the answer for this slot, which takes its cargo over. NULL when memory is out, and then it has not. */
 post *post_open(uint32_t slot, const answer *ans);
 void post_close(post *item);
 void post_push(post_box *box, post *item);

@@ -8,6 +8,7 @@
 
 #include "exchange.h"
 #include "inflow.h"
+#include "shipment.h"
 #include "stream.h"
 #include "tinybeam.h"
 
@@ -47,10 +48,12 @@ int32_t reception_spend(scheduler *sched, const void *answers, size_t len) {
     return TB_OK;
 }
 
-/* Takes the handle of one answer and posts it. The copy is made first: memory that is out must not cost the handle. */
+/* Takes the handle of one answer, and its cargo, and posts it. The copy is made first: memory that is out must not cost
+ * the handle. */
 static int32_t reception_post_one(scheduler *sched, const answer *ans) {
     post *item = post_open(0, ans);
     if (item == NULL) {
+        shipment_close(ans->cargo);
         return TB_ENOMEM;
     }
     if (answer_is_part(ans)) {
@@ -103,6 +106,7 @@ void reception_take(scheduler *sched) {
             exchange_set_timeout(&sched->room, item->ans.handle, item->timeout_ms);
         } else {
             exchange_answer(&sched->room, item->slot, &item->ans);
+            item->ans.cargo = NULL;
         }
         post_close(item);
         item = next;
@@ -116,6 +120,25 @@ int32_t reception_push_part(scheduler *sched, const answer *part, bool holding) 
     }
     const int32_t code = reception_post_one(sched, part);
     scheduler_kick(sched);
+    return code;
+}
+
+int32_t reception_give(scheduler *sched, const answer *ans, bool holding) {
+    if (!holding) {
+        const int32_t code = reception_post_one(sched, ans);
+        scheduler_kick(sched);
+        return code;
+    }
+    uint32_t slot;
+    const int32_t code = handle_take(&sched->room.handles, ans->handle, &slot);
+    if (code != TB_OK) {
+        reception_count_refusal(sched, code);
+    }
+    if (code == TB_OK || code == TB_EDISCONNECTED) {
+        exchange_answer(&sched->room, slot, ans);
+    } else {
+        shipment_close(ans->cargo);
+    }
     return code;
 }
 

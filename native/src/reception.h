@@ -15,6 +15,9 @@ int32_t reception_spend(scheduler *sched, const void *answers, size_t len);
 int32_t reception_post(scheduler *sched, const void *answers, size_t len);
 /* What has come for a stream: goes out now, or is posted by who does not hold the scheduler. */
 int32_t reception_push_part(scheduler *sched, const answer *part, bool holding);
+/* Spends one answer, which may have a file with it: now, or by a post of who does not hold the scheduler. The cargo is
+ * taken over, whatever comes of it. TB_OK, TB_ENOMEM (the handle is not spent), or why the handle was refused. */
+int32_t reception_give(scheduler *sched, const answer *ans, bool holding);
 /* Gives a request another deadline. Any thread. TB_OK or TB_ENOMEM. */
 int32_t reception_post_timeout(scheduler *sched, uint64_t handle, uint64_t timeout_ms);
 /* Does what was posted. For the holder only. */

@@ -1,6 +1,6 @@
 /* What the connections of a scheduler share; see room.h.
  *
- * Owns:  the two lists: those that wait for room or for their turn, and those that were answered.
+ * Owns:  the two lists: those that wait for room or for their turn, and those that were answered; the marks.
  * Knows: nothing of octets.
  * Never: frees a connection: one that is closed while it is on a list stays until the list lets it go.
  */
@@ -8,6 +8,12 @@
 
 #include <stddef.h>
 #include <stdlib.h>
+
+void room_mark(conn_room *room, int fd, uint8_t ours) {
+    if (room->fds != NULL && fd >= 0 && (uint32_t)fd < room->fds_len) {
+        atomic_store_explicit(&room->fds[fd], ours, memory_order_relaxed);
+    }
+}
 
 void room_wait(conn_room *room, conn *con, bool next) {
     if (con->waiting) {

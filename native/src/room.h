@@ -153,6 +153,8 @@ typedef struct conn_room {
     stats stats;
 } conn_room;
 
+/* Notes whether a descriptor is ours, for a forked child. Any thread. */
+void room_mark(conn_room *room, int fd, uint8_t ours);
 /* Puts a connection in the line of those that go on later: at its end, or where the next one stands. */
 void room_wait(conn_room *room, conn *con, bool next);
 /* Takes the first of the line; the caller has seen that there is one. */

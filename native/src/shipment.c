@@ -16,10 +16,12 @@
 #include <unistd.h>
 
 #include "locate.h"
+#include "room.h"
 
 enum { SHIPMENT_TURN_BYTES = 1024 * 1024 };
 
 struct shipment {
+    conn_room *room;
     int fd;
     struct stat stat; /* when it was opened */
     uint32_t segment; /* that is being sent */
@@ -29,13 +31,15 @@ struct shipment {
     uint8_t frames[];
 };
 
-shipment *shipment_open(int fd, const struct stat *stat, const delivery *plan) {
+shipment *shipment_open(conn_room *room, int fd, const struct stat *stat, const delivery *plan) {
     shipment *cargo = malloc(sizeof *cargo + plan->frames_len);
     if (cargo == NULL) {
         close(fd);
         return NULL;
     }
+    cargo->room = room;
     cargo->fd = fd;
+    room_mark(room, fd, 1);
     cargo->stat = *stat;
     cargo->segment = 0;
     cargo->segment_count = plan->segment_count;
@@ -47,7 +51,10 @@ shipment *shipment_open(int fd, const struct stat *stat, const delivery *plan) {
 
 void shipment_close(shipment *cargo) {
     if (cargo != NULL) {
+        pthread_mutex_lock(&cargo->room->fds_lock);
+        room_mark(cargo->room, cargo->fd, 0);
         close(cargo->fd);
+        pthread_mutex_unlock(&cargo->room->fds_lock);
         free(cargo);
     }
 }
@@ -55,7 +62,7 @@ void shipment_close(shipment *cargo) {
 /* Whether the file is what it was when its first octets, and its length, were told. */
 static bool shipment_is_same(const shipment *cargo) {
     struct stat now;
-    return fstat(cargo->fd, &now) == 0 && locate_is_same(&now, &cargo->stat);
+    return fstat(cargo->fd, &now) == 0 && locate_is_whole(&now, &cargo->stat);
 }
 
 static ssize_t shipment_push(const shipment *cargo, int socket, size_t most) {

@@ -13,6 +13,7 @@
 
 #include "delivery.h"
 
+struct conn_room;
 typedef struct shipment shipment;
 
 typedef enum shipment_step {
@@ -22,8 +23,9 @@ typedef enum shipment_step {
     SHIPMENT_LOST, /* the client has left, or the file is not what it was */
 } shipment_step;
 
-/* Takes over the descriptor. NULL when memory is out; it is closed then. */
-shipment *shipment_open(int fd, const struct stat *stat, const delivery *plan);
+/* Takes over the descriptor, and marks it in the room as ours. NULL when memory is out; it is closed then. Any thread,
+ * like shipment_close. */
+shipment *shipment_open(struct conn_room *room, int fd, const struct stat *stat, const delivery *plan);
 void shipment_close(shipment *cargo);
 /* Sends as much as goes, and adds how many octets that were to *sent. */
 shipment_step shipment_send(shipment *cargo, int socket, size_t *sent);

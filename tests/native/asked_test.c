@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "asking.h"
+#include "guard.h"
 
 static const char *value_of(const parser_field *line) {
     static char value[64];
@@ -67,10 +68,34 @@ static void a_million_lines_are_gone_through_once(void) {
     free(fields);
 }
 
+static void the_lines_of_a_record_are_read_alike(void) {
+    static const char *const odd[] = {"", "\n", "\n\n\n", "range", "range:", ":", "\n:x\n", "\nrange:1", "x:y"};
+    guard page = guard_open(4096);
+    parser_field room[3];
+    asked want;
+    static const char block[] = "\nhost:a\nif-match:1\naccept-encoding:\nif-match:a:b\nrange:too many\n";
+    asked_read(&want, guard_put(&page, block, sizeof block - 1), sizeof block - 1, room, 3, true);
+    CHECK(want.head);
+    const parser_field *line = asked_next(&want, ASKED_IF_MATCH, NULL);
+    CHECK_INT(strcmp(value_of(line), "1"), 0);
+    CHECK_INT(strcmp(value_of(asked_next(&want, ASKED_IF_MATCH, line)), "a:b"), 0);
+    CHECK_INT(strcmp(value_of(asked_single(&want, ASKED_ACCEPT_ENCODING)), ""), 0);
+    CHECK_INT(want.count[ASKED_RANGE], 0); /* there was no room */
+    for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
+        const size_t len = strlen(odd[i]);
+        asked_read(&want, guard_put(&page, odd[i], len), len, room, 3, false);
+        CHECK_INT(want.field_count, strstr(odd[i], "range:") != NULL);
+    }
+    asked_read(&want, NULL, 0, room, 3, false);
+    CHECK_INT(want.field_count, 0);
+    guard_close(&page);
+}
+
 int main(void) {
     RUN(each_field_is_found_in_any_letter_case);
     RUN(a_request_without_them_asks_for_nothing);
     RUN(lines_of_a_name_come_in_their_order_and_are_no_single_value);
     RUN(a_million_lines_are_gone_through_once);
+    RUN(the_lines_of_a_record_are_read_alike);
     return check_end();
 }

@@ -42,7 +42,19 @@ FLAGS = ["-std=c11", "-D_GNU_SOURCE=", "-g", "-O1", "-fno-omit-frame-pointer", "
 WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Wshadow"]
 INCLUDES = [f"-I{ROOT / 'native' / folder}" for folder in ("include", "src")]
 # What faults.h puts its own functions in place of.
-WRAPPED = ("recv", "send", "sendmsg", "accept4", "epoll_wait", "malloc", "calloc", "realloc", "free")
+WRAPPED = (
+    "recv",
+    "send",
+    "sendmsg",
+    "accept4",
+    "epoll_wait",
+    "pread",
+    "sendfile",
+    "malloc",
+    "calloc",
+    "realloc",
+    "free",
+)
 SANITIZERS = {
     "address": ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"],
     "thread": ["-fsanitize=thread"],

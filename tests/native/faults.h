@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -30,6 +31,12 @@ static struct {
     int recv_errno;      /* instead of reading */
     int accept_errno;    /* instead of accepting */
     unsigned accept_failures;
+    int pread_errno;        /* instead of reading a file */
+    void (*on_pread)(void); /* before a file is read */
+    size_t pread_max;       /* octets that one call reads at most, or 0 */
+    int sendfile_errno;     /* instead of sending one, after so many calls: */
+    unsigned sendfiles_left;
+    size_t sendfile_max; /* octets that one call sends at most, or 0 */
     unsigned recvs, sends, accepts, waits;
     _Atomic uint64_t allocations;
     uint64_t fails_at; /* this allocation fails, and no other; 0 for none */
@@ -42,6 +49,8 @@ ssize_t __real_send(int fd, const void *from, size_t len, int flags);
 ssize_t __real_sendmsg(int fd, const struct msghdr *message, int flags);
 int __real_accept4(int fd, struct sockaddr *name, socklen_t *len, int flags);
 int __real_epoll_wait(int epoll_fd, struct epoll_event *events, int most, int timeout_ms);
+ssize_t __real_pread(int fd, void *into, size_t len, off_t at);
+ssize_t __real_sendfile(int socket, int fd, off_t *at, size_t len);
 void *__real_malloc(size_t len);
 void *__real_calloc(size_t count, size_t len);
 void *__real_realloc(void *old, size_t len);
@@ -52,6 +61,8 @@ ssize_t __wrap_send(int fd, const void *from, size_t len, int flags);
 ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags);
 int __wrap_accept4(int fd, struct sockaddr *name, socklen_t *len, int flags);
 int __wrap_epoll_wait(int epoll_fd, struct epoll_event *events, int most, int timeout_ms);
+ssize_t __wrap_pread(int fd, void *into, size_t len, off_t at);
+ssize_t __wrap_sendfile(int socket, int fd, off_t *at, size_t len);
 void *__wrap_malloc(size_t len);
 void *__wrap_calloc(size_t count, size_t len);
 void *__wrap_realloc(void *old, size_t len);
@@ -141,6 +152,32 @@ int __wrap_accept4(int fd, struct sockaddr *name, socklen_t *len, int flags) {
 int __wrap_epoll_wait(int epoll_fd, struct epoll_event *events, int most, int timeout_ms) {
     faults.waits++;
     return faults_interrupt() ? -1 : __real_epoll_wait(epoll_fd, events, most, timeout_ms);
+}
+
+ssize_t __wrap_pread(int fd, void *into, size_t len, off_t at) {
+    if (faults_interrupt()) {
+        return -1;
+    }
+    if (faults.on_pread != NULL) {
+        faults.on_pread();
+    }
+    if (faults.pread_errno != 0) {
+        errno = faults.pread_errno;
+        return -1;
+    }
+    return __real_pread(fd, into, faults.pread_max > 0 && len > faults.pread_max ? faults.pread_max : len, at);
+}
+
+ssize_t __wrap_sendfile(int socket, int fd, off_t *at, size_t len) {
+    if (faults_interrupt()) {
+        return -1;
+    }
+    if (faults.sendfile_errno != 0 && faults.sendfiles_left-- == 0) {
+        errno = faults.sendfile_errno;
+        return -1;
+    }
+    return __real_sendfile(socket, fd, at,
+                           faults.sendfile_max > 0 && len > faults.sendfile_max ? faults.sendfile_max : len);
 }
 
 static inline bool faults_on_allocation(void) {

@@ -378,6 +378,39 @@ static int32_t play_under_filter(uint32_t error) {
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
+static void a_path_of_the_programs_own_is_opened_as_it_is(void) {
+    locate_root anywhere = locate_root_anywhere();
+    folder_write_text("own.txt", "own");
+    CHECK_INT(symlink("own.txt", folder_path("own-link")), 0);
+    locate_open_path(&anywhere, folder_path("own-link"), &found);
+    CHECK_INT(found.status, 200);
+    CHECK_INT(found.error, 0);
+    const located base = found;
+    folder_write_text("own-link.gz", "coded");
+    locate_open_sibling(&anywhere, &base, ".gz", &found);
+    CHECK_INT(found.status, 200);
+    CHECK(locate_is_current(&found.stat, &base.stat) || !locate_is_current(&base.stat, &found.stat));
+    close(found.fd);
+    locate_open_path(&anywhere, folder_name, &found);
+    CHECK_INT(found.status, 404);
+    CHECK_INT(found.error, EISDIR);
+    locate_root_close(&anywhere); /* there is nothing to close */
+    close(base.fd);
+}
+
+static void a_file_that_lost_a_name_is_whole_and_one_that_changed_is_not(void) {
+    struct stat then = {.st_size = 5, .st_nlink = 1, .st_mtim = {.tv_sec = 7}, .st_ctim = {.tv_sec = 7}};
+    struct stat now = then;
+    CHECK(locate_is_whole(&now, &then));
+    now.st_ctim.tv_sec = 8;
+    CHECK(!locate_is_whole(&now, &then) && !locate_is_same(&now, &then));
+    now.st_nlink = 0;
+    CHECK(locate_is_whole(&now, &then) && !locate_is_same(&now, &then));
+    now.st_mtim.tv_nsec = 1;
+    CHECK(!locate_is_whole(&now, &then));
+    CHECK(locate_is_current(&now, &then) && !locate_is_current(&then, &now) && locate_is_current(&then, &then));
+}
+
 static void where_openat2_is_refused_a_walk_takes_its_place(void) {
     static const uint32_t errors[] = {EPERM, ENOSYS};
     for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
@@ -406,6 +439,8 @@ int main(void) {
     all_of_it();
     RUN(a_root_is_a_directory_and_may_be_a_link);
     RUN(an_index_is_one_plain_name);
+    RUN(a_path_of_the_programs_own_is_opened_as_it_is);
+    RUN(a_file_that_lost_a_name_is_whole_and_one_that_changed_is_not);
     clean_up();
     locate_root_close(&root);
     folder_close();

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tinybeam import Router
+from tinybeam import Response, Router
 from tinybeam.config import Config
 from tinybeam.errors import NativeError
 from tinybeam.portable import PortableEngine
@@ -90,3 +90,28 @@ def test_a_mount_is_checked_as_the_native_engine_does(folder: Path) -> None:
     engine.close()
     with pytest.raises(NativeError, match="closed"):
         engine.add_static("/a", str(folder), None, b"", 0)
+
+
+def test_a_handler_answers_with_a_file_as_a_whole(folder: Path, connect: Any) -> None:
+    router = Router()
+    router.get("/path")(lambda request: folder / "a.css")
+    router.get("/none")(lambda request: folder / "none")
+    router.get("/saved")(lambda request: Response.file(folder / "a.css", filename="b.css", status=201))
+    running = serve(router, Config(port=0, engine="portable"))
+    try:
+        conn = connect(running.url)
+        conn.get("/path", extra="Range: bytes=0-3\r\n")
+        reply = conn.reply()
+        assert (reply.status, reply.body, reply.headers["content-type"]) == (200, CSS, "text/css; charset=utf-8")
+        conn.get("/path", extra=f"If-None-Match: {reply.headers['etag']}\r\n")
+        assert conn.reply().status == 304
+        conn.get("/path", "HEAD")
+        assert conn.reply("HEAD").headers["content-length"] == str(len(CSS))
+        conn.get("/none")
+        assert conn.reply().status == 404
+        conn.get("/saved")
+        reply = conn.reply()
+        assert (reply.status, reply.body) == (201, CSS)
+        assert reply.headers["content-disposition"] == 'attachment; filename="b.css"'
+    finally:
+        running.stop()

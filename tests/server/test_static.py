@@ -1,4 +1,8 @@
-"""Files beneath a mount, as clients see them: what they are told, what they cannot reach, and files that change."""
+"""Files as clients see them: what they are told, what they cannot reach, and files that change.
+
+Those beneath a mount, and those that handlers answer with: these in the thread of a runner, of the pool and of the
+event loop, beneath a root.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tinybeam import Request, Router
+from tinybeam import Request, Response, Router
 from tinybeam.testing.local import LocalClient
 
 if TYPE_CHECKING:
     from tests.conftest import RawConn
     from tests.server.conftest import Connect, Serving, Until
+
+    Way = Callable[..., Router]
 
 pytestmark = pytest.mark.native_only("the portable engine leaves files to a handler; tests/portable/test_files.py")
 
@@ -49,22 +55,76 @@ def folder(tmp_path: Path) -> Path:
     return made
 
 
-@pytest.fixture
-def ask(folder: Path, serving: Serving, connect: Connect) -> Callable[..., Any]:
-    """Asks a server of the folder for a path, on a connection of its own or on a given one."""
+def mounted(folder: Path, **options: Any) -> Router:
+    """The folder beneath /assets."""
+    router = Router()
+    router.static("/assets", folder, **options)
+    return router
+
+
+def handled(folder: Path, **options: Any) -> Router:
+    """The same by a handler."""
+    router = Router()
+
+    @router.get("/assets/{path:path}")
+    def file(request: Request, path: str) -> Response:
+        return Response.file(path, root=folder, **options)
+
+    return router
+
+
+def pooled(folder: Path, **options: Any) -> Router:
+    """The same by one that does not hold the scheduler."""
+    router = Router()
+
+    @router.get("/assets/{path:path}", blocking=True)
+    def file(request: Request, path: str) -> Response:
+        return Response.file(path, root=folder, **options)
+
+    return router
+
+
+def awaited(folder: Path, **options: Any) -> Router:
+    """The same by a task of the event loop."""
+    router = Router()
+
+    @router.get("/assets/{path:path}")
+    async def file(request: Request, path: str) -> Response:
+        return Response.file(path, root=folder, **options)
+
+    return router
+
+
+@pytest.fixture(params=[mounted, handled, pooled, awaited], ids=lambda way: way.__name__)
+def way(request: pytest.FixtureRequest) -> Way:
+    """How the files of a folder are served."""
+    made: Way = request.param
+    return made
+
+
+def asking(way: Way, folder: Path, serving: Serving, connect: Connect) -> Callable[..., Any]:
+    """Asks a server of the folder for a path, on a connection of its own."""
     apps: dict[Any, Any] = {}
 
     def get(path: str, extra: str = "", method: str = "GET", **options: Any) -> Any:
         key = tuple(sorted(options.items()))
         if key not in apps:
-            router = Router()
-            router.static("/assets", folder, **options)
-            apps[key] = serving(router)
+            apps[key] = serving(way(folder, **options))
         conn = connect(apps[key].url)
         conn.get("/assets" + path, method, extra)
         return conn.reply(method)
 
     return get
+
+
+@pytest.fixture
+def ask(way: Way, folder: Path, serving: Serving, connect: Connect) -> Callable[..., Any]:
+    return asking(way, folder, serving, connect)
+
+
+@pytest.fixture
+def ask_mount(folder: Path, serving: Serving, connect: Connect) -> Callable[..., Any]:
+    return asking(mounted, folder, serving, connect)
 
 
 def test_a_file_has_its_type_its_length_and_its_validators(ask: Any) -> None:
@@ -77,7 +137,9 @@ def test_a_file_has_its_type_its_length_and_its_validators(ask: Any) -> None:
     assert "cache-control" not in reply.headers
 
 
-@pytest.mark.parametrize("path", ["/a.css", "/large.bin", "/empty.txt", "/sub/", "/sub/deep/%C3%B6.txt", "/in"])
+@pytest.mark.parametrize(
+    "path", ["/a.css", "/large.bin", "/empty.txt", "/sub/index.html", "/sub/deep/%C3%B6.txt", "/in"]
+)
 def test_the_same_file_comes_again_and_again_and_to_head_without_its_octets(ask: Any, path: str) -> None:
     first = ask(path)
     assert first.status == 200
@@ -96,8 +158,8 @@ def test_a_large_file_comes_whole(ask: Any) -> None:
     ("path", "location"),
     [("/sub", "/assets/sub/"), ("/sub?a=b", "/assets/sub/?a=b"), ("/sub/deep", "/assets/sub/deep/")],
 )
-def test_a_directory_is_redirected_to_one_with_a_slash(ask: Any, path: str, location: str) -> None:
-    reply = ask(path)
+def test_a_directory_is_redirected_to_one_with_a_slash(ask_mount: Any, path: str, location: str) -> None:
+    reply = ask_mount(path)
     assert (reply.status, reply.headers["location"]) == (301, location)
 
 
@@ -109,7 +171,7 @@ def test_a_directory_is_redirected_to_one_with_a_slash(ask: Any, path: str, loca
 )
 def test_what_is_no_file_here_is_not_found(ask: Any, path: str) -> None:
     reply = ask(path)
-    assert (reply.status, reply.body) == (404, b"there is no such file\n")
+    assert (reply.status, reply.body.rstrip()) == (404, b"there is no such file")
 
 
 def test_other_methods_are_not_allowed(ask: Any) -> None:
@@ -117,12 +179,16 @@ def test_other_methods_are_not_allowed(ask: Any) -> None:
     assert (reply.status, reply.headers["allow"]) == (405, "GET, HEAD, OPTIONS")
 
 
-def test_hidden_files_can_be_shown(ask: Any) -> None:
-    assert ask("/.hidden", hidden=True).body == b"hidden"
+def test_hidden_files_can_be_shown(ask_mount: Any) -> None:
+    assert ask_mount("/.hidden", hidden=True).body == b"hidden"
 
 
-def test_without_an_index_directories_are_not_found(ask: Any) -> None:
-    assert [ask(path, index=None).status for path in ("/sub", "/sub/", "/sub/index.html")] == [404, 404, 200]
+def test_an_index_stands_for_its_directory(ask_mount: Any) -> None:
+    assert ask_mount("/sub/").body == b"<p>index"
+
+
+def test_without_an_index_directories_are_not_found(ask_mount: Any) -> None:
+    assert [ask_mount(path, index=None).status for path in ("/sub", "/sub/", "/sub/index.html")] == [404, 404, 200]
 
 
 def test_who_has_the_file_is_told_that_it_is_the_same(ask: Any) -> None:
@@ -194,10 +260,16 @@ def test_a_range_of_another_version_is_the_whole(ask: Any) -> None:
     assert ask("/large.bin", f"Range: bytes=0-3\r\nIf-Range: {tag}\r\n").body == LARGE[:4]
 
 
-def test_caches_are_told_what_the_mount_says(ask: Any) -> None:
-    assert ask("/a.css", cache_control="max-age=60").headers["cache-control"] == "max-age=60"
-    assert ask("/large.bin", immutable=True).headers["cache-control"] == "public, max-age=31536000, immutable"
-    assert "cache-control" not in ask("/none", immutable=True).headers
+def test_caches_are_told_what_is_said_of_the_file(ask: Any) -> None:
+    for extra in ("", "Range: bytes=0-0\r\n", "If-None-Match: *\r\n"):
+        assert ask("/a.css", extra, cache_control="max-age=60").headers["cache-control"] == "max-age=60"
+    for path, extra in (("/none", ""), ("/a.css", "Range: bytes=99-\r\n"), ("/a.css", 'If-Match: "x"\r\n')):
+        assert "cache-control" not in ask(path, extra, cache_control="max-age=60").headers
+
+
+def test_what_is_immutable_is_kept_for_a_year(ask_mount: Any) -> None:
+    assert ask_mount("/large.bin", immutable=True).headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert "cache-control" not in ask_mount("/none", immutable=True).headers
 
 
 @pytest.mark.parametrize(
@@ -229,14 +301,12 @@ def slow_get(conn: RawConn, path: str) -> bytes:
 
 @pytest.mark.parametrize("change", ["shrinks", "grows", "is written"])
 def test_a_file_that_changes_while_it_is_sent_ends_the_connection(
-    folder: Path, serving: Serving, connect: Connect, change: str
+    way: Way, folder: Path, serving: Serving, connect: Connect, change: str
 ) -> None:
     path = folder / "huge.bin"
     path.touch()
     os.truncate(path, HUGE)
-    router = Router()
-    router.static("/assets", folder)
-    conn = connect(serving(router).url)
+    conn = connect(serving(way(folder)).url)
     got = slow_get(conn, "/assets/huge.bin")
     if change == "shrinks":
         os.truncate(path, HUGE // 2)
@@ -253,14 +323,33 @@ def test_a_file_that_changes_while_it_is_sent_ends_the_connection(
     assert count < HUGE
 
 
+@pytest.mark.parametrize("change", ["is replaced", "is removed"])
+def test_a_file_whose_name_goes_while_it_is_sent_comes_whole(
+    way: Way, folder: Path, serving: Serving, connect: Connect, change: str
+) -> None:
+    path = folder / "huge.bin"
+    path.touch()
+    os.truncate(path, HUGE)
+    (folder / "next.bin").write_bytes(b"next")
+    conn = connect(serving(way(folder)).url)
+    count = len(slow_get(conn, "/assets/huge.bin"))
+    if change == "is replaced":
+        (folder / "next.bin").rename(path)
+    else:
+        path.unlink()
+    room = bytearray(1 << 20)
+    while count < HUGE:
+        more = conn.sock.recv_into(room)
+        assert more > 0
+        count += more
+
+
 def test_a_client_that_leaves_in_the_middle_leaves_nothing_open(
-    folder: Path, serving: Serving, connect: Connect, until: Until
+    way: Way, folder: Path, serving: Serving, connect: Connect, until: Until
 ) -> None:
     (folder / "huge.bin").touch()
     os.truncate(folder / "huge.bin", HUGE)
-    router = Router()
-    router.static("/assets", folder)
-    running = serving(router)
+    running = serving(way(folder))
 
     def open_files() -> int:
         links = (os.path.join("/proc/self/fd", name) for name in os.listdir("/proc/self/fd"))
@@ -277,20 +366,21 @@ def test_a_client_that_leaves_in_the_middle_leaves_nothing_open(
     assert running.stats()["handles_open"] == 0
 
 
-def test_a_client_that_takes_nothing_is_cut_off(folder: Path, serving: Serving, connect: Connect, until: Until) -> None:
+def test_a_client_that_takes_nothing_is_cut_off(
+    way: Way, folder: Path, serving: Serving, connect: Connect, until: Until
+) -> None:
     (folder / "huge.bin").touch()
     os.truncate(folder / "huge.bin", HUGE)
-    router = Router()
-    router.static("/assets", folder)
-    running = serving(router, write_timeout_ms=200)
+    running = serving(way(folder), write_timeout_ms=200)
     slow_get(connect(running.url), "/assets/huge.bin")
     until(lambda: running.stats()["connections_open"] == 0)
     assert running.stats()["timeouts_write"] == 1
 
 
-def test_pipelined_answers_keep_their_order_files_or_not(folder: Path, serving: Serving, connect: Connect) -> None:
-    router = Router()
-    router.static("/assets", folder)
+def test_pipelined_answers_keep_their_order_files_or_not(
+    way: Way, folder: Path, serving: Serving, connect: Connect
+) -> None:
+    router = way(folder)
     router.get("/constant", do="constant")
 
     @router.get("/dynamic")
@@ -302,7 +392,9 @@ def test_pipelined_answers_keep_their_order_files_or_not(folder: Path, serving: 
     paths = [*wanted, *reversed(wanted), "/assets/large.bin", "/assets/large.bin", "/assets/none", "/dynamic"]
     conn.send(b"".join(f"GET {path} HTTP/1.1\r\nHost: t\r\n\r\n".encode() for path in paths))
     bodies = [conn.reply().body for _ in paths]
-    assert bodies == [wanted.get(path, b"there is no such file\n") for path in paths]
+    assert [body.rstrip(b"\n") if body[:5] == b"there" else body for body in bodies] == [
+        wanted.get(path, b"there is no such file") for path in paths
+    ]
 
 
 def test_what_is_missing_may_be_a_route(folder: Path, serving: Serving, connect: Connect) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -48,6 +49,15 @@ def make_app() -> Router:
     @router.get("/not-modified")
     def not_modified(request: Request) -> Response:
         return Response(status=304, headers={"ETag": '"1"'})
+
+    @router.get("/file")
+    def file(request: Request) -> object:
+        """As the body of an error, for which both clients know all fields."""
+        return 404, {"X-A": "b"}, Path(__file__)
+
+    @router.get("/file/none")
+    def missing(request: Request) -> Path:
+        return Path(__file__, "none")
 
     @router.get("/cookies")
     def cookies(request: Request) -> object:

@@ -24,6 +24,8 @@ PATHS = [
     "/none",
     "/not-modified",
     "/cookies",
+    "/file",
+    "/file/none",
     "/latin",
     "/teapot",
     "/missing",

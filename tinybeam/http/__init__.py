@@ -29,6 +29,7 @@ from tinybeam.http.before_send import answer_seen, carry_over
 from tinybeam.http.body import Body, BodyParts
 from tinybeam.http.event import HEARTBEAT, Event
 from tinybeam.http.fields import field_octets_of, is_token
+from tinybeam.http.file import File, FileFields, file_fields, is_missing, refusal_of
 from tinybeam.http.headers import Headers
 from tinybeam.http.parts import Encoder, InParts
 from tinybeam.http.query import QueryParams
@@ -59,6 +60,8 @@ __all__ = [
     "Continue",
     "Encoder",
     "Event",
+    "File",
+    "FileFields",
     "Headers",
     "InParts",
     "NoWire",
@@ -74,9 +77,12 @@ __all__ = [
     "beginning",
     "carry_over",
     "field_octets_of",
+    "file_fields",
     "has_body",
+    "is_missing",
     "is_token",
     "reason",
+    "refusal_of",
     "streamed",
     "wired",
 ]

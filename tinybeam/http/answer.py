@@ -8,6 +8,7 @@ Never: a half-made answer: a result that cannot be sent raises here, while its r
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Any
 
 from tinybeam.errors import HTTPError
@@ -43,10 +44,10 @@ def answer(handle: int, result: object) -> Answer:
     """The answer term for what a handler returned, or for the HTTPError that it raised.
 
     A handler may return str (text/plain), bytes, bytearray or memoryview, a dict, list, dataclass or msgspec.Struct
-    (JSON), None (204), a Response, or a tuple (status, body) or (status, headers, body).
+    (JSON), None (204), a Path (that file), a Response, or a tuple (status, body) or (status, headers, body).
 
     Raises TypeError for anything else, and what `Response` raises; never leaves a result that the engine would refuse.
-    Raises InParts for a body that comes in parts: a Response.stream, or an iterator.
+    Raises InParts for a body that is not here: a Response.stream, an iterator, or a file.
 
     >>> answer(7, "yay"), answer(7, None)
     ((7, 1, 'yay'), (7, 204, b'', None))
@@ -75,12 +76,12 @@ def as_response(result: object) -> Response:
         message = result.message or reason(result.status)
         return Response(message if has_body(result.status) else None, result.status, result.headers)
     if type(result) is not tuple:
-        return Response(result)
-    if len(result) == 2:
-        status, body = result
-        return Response(body, status)
-    if len(result) == 3:
-        status, headers, body = result
+        return Response.file(result) if isinstance(result, Path) else Response(result)
+    if len(result) in (2, 3):
+        status, body = result[0], result[-1]
+        headers = result[1] if len(result) == 3 else ()
+        if isinstance(body, Path):
+            return Response.file(body, status=status, headers=headers)
         return Response(body, status, headers)
     raise TypeError(
         f"a handler returned a tuple of {len(result)}; it may return (status, body) or (status, headers, body)"
@@ -110,7 +111,7 @@ def _none(handle: int, result: None) -> Answer:
 
 def _full(handle: int, result: object) -> Answer:
     response = as_response(result)
-    if response.source is not None:
+    if response.source is not None or response.from_file is not None:
         raise InParts(response)
     return handle, response.status, response.field_octets(), response.body
 
@@ -128,11 +129,13 @@ def _other(handle: int, result: object) -> Answer:
         return _full(handle, result)
     if is_source(result):
         raise InParts(Response.stream(result))  # type: ignore[arg-type]  # it has been looked at
+    if isinstance(result, Path):
+        raise InParts(Response.file(result))
     if isinstance(result, Coroutine):
         raise _unawaited(result)
     raise TypeError(
         f"a handler returned {type(result).__name__}; it may return str, bytes, dict, list, a dataclass, "
-        "a msgspec.Struct, None, a Response, (status, body), (status, headers, body) or an iterator of parts"
+        "a msgspec.Struct, None, a Path, a Response, (status, body), (status, headers, body) or an iterator of parts"
     )
 
 

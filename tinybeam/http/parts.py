@@ -24,11 +24,12 @@ class Encoder(Protocol):
 
 
 class InParts(Exception):  # noqa: N818 - it is no error
-    """Raised in place of an answer whose body comes in parts: whoever asked has to go on with `response`."""
+    """Raised in place of an answer whose body is not here, because it comes in parts or is a file: whoever asked has to
+    go on with `response`."""
 
     def __init__(self, response: Any) -> None:
         super().__init__(response)
-        self.response = response  # a Response with a source
+        self.response = response  # a Response with a source, or from a file
 
 
 def part_octets(part: object) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import os
 from collections.abc import AsyncIterable, Callable, Iterable
 from typing import Any
 from urllib.parse import quote
@@ -17,6 +18,7 @@ import msgspec
 
 from tinybeam.http.event import EVENT_STREAM, event_octets
 from tinybeam.http.fields import Pairs, checked_field, checked_fields, field_octets
+from tinybeam.http.file import File, attachment, check_file_field
 from tinybeam.http.parts import Encoder, Source, part_octets
 from tinybeam.http.status import checked_status, has_body
 
@@ -43,7 +45,10 @@ class Response:
     (201, b'{"id":7}', (('Location', '/users/7'), ('Content-Type', 'application/json')))
     """
 
-    __slots__ = ("_body", "_fields", "_status", "encoder", "heartbeat_s", "length", "source", "to_part")
+    __slots__ = ("_body", "_fields", "_status", "encoder", "from_file", "heartbeat_s", "length", "source", "to_part")
+
+    from_file: File | None
+    """The file that is the body; whoever sends it opens it, and says its length, its type and its validators."""
 
     source: Source | None
     """Where the parts of a streamed body come from."""
@@ -59,6 +64,7 @@ class Response:
     def __init__(
         self, body: object = None, status: int = 200, headers: Pairs = (), content_type: str | None = None
     ) -> None:
+        self.from_file = None
         self.source = None
         self._status = checked_status(status)
         self._body, kind = body_octets(body)
@@ -76,7 +82,7 @@ class Response:
 
     @property
     def body(self) -> bytes:
-        """The octets that will be sent, whatever the body was made from; none of a body that comes in parts."""
+        """The octets that will be sent, whatever the body was made from; none of a file or of a body in parts."""
         return self._body
 
     @property
@@ -90,11 +96,17 @@ class Response:
         >>> response = Response("hi")
         >>> response.add_header("Set-Cookie", "a=1; HttpOnly")
         """
-        self._fields.append(checked_field(name, value))
+        self._fields.append(self._checked(name, value))
+
+    def _checked(self, name: str, value: str) -> tuple[str, str]:
+        pair = checked_field(name, value)
+        if self.from_file is not None:
+            check_file_field(*pair)
+        return pair
 
     def set_header(self, name: str, value: str) -> None:
         """Puts a field in the place of all others of that name. Raises ValueError for one that cannot be sent."""
-        field = checked_field(name, value)
+        field = self._checked(name, value)
         self.remove_header(name)
         self._fields.append(field)
 
@@ -122,9 +134,9 @@ class Response:
     def replace_body(self, body: bytes) -> None:
         """Puts other octets in place of the body; the fields stay as they are, so see that they still hold.
 
-        Raises ValueError where the body comes in parts, or the status has none.
+        Raises ValueError where the body is a file or comes in parts, or the status has none.
         """
-        if self.source is not None or not has_body(self._status):
+        if self.source is not None or self.from_file is not None or not has_body(self._status):
             raise ValueError(f"there is no body to be replaced in {self!r}")
         self._body = bytes(body)
 
@@ -208,7 +220,51 @@ class Response:
         response.to_part, response.heartbeat_s = event_octets, heartbeat_s
         return response
 
+    @classmethod
+    def file(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        root: str | os.PathLike[str] | None = None,
+        status: int = 200,
+        headers: Pairs = (),
+        content_type: str | None = None,
+        filename: str | None = None,
+        cache_control: str | None = None,
+        precompressed: bool = False,
+    ) -> Response:
+        """A file, sent by the engine: with ETag and Last-Modified, on conditions and in ranges for GET and HEAD.
+
+        It is opened when the handler has returned. One that is not there, or is a directory or a device, is a 404, one
+        that may not be read a 403, and the log says which; no Python waits while it is sent. A path that a client has
+        a part in needs a `root`: then no name leads out of that directory, or to one that begins with a dot.
+
+        - `content_type` is the type; without it the name's end says it: the `filename`'s, or the path's.
+        - `filename` has the client save the file, under this name.
+        - `cache_control` is said of the file, and not of a refused condition or range.
+        - `precompressed`: path.br, path.zst and path.gz are sent in its place to clients that take them.
+
+        With a `status` other than 200, such as that of an error page, the file is sent whole, without validators.
+        Raises ValueError for a status that has no body and for a header that is said of a file by itself.
+        """
+        if not has_body(checked_status(status)) or status in (205, 206):
+            raise ValueError(f"a file is no answer with the status {status}; 206 and 304 are said by themselves")
+        response = cls(None, status, headers)
+        response.from_file = File.of(path, root, filename, precompressed=precompressed)
+        for pair in response._fields:
+            check_file_field(*pair)
+        if content_type is not None:
+            response._fields = [pair for pair in response._fields if pair[0].lower() != "content-type"]
+            response.add_header("Content-Type", content_type)
+        if cache_control is not None:
+            response.add_header("Cache-Control", cache_control)
+        if filename is not None:
+            response.add_header("Content-Disposition", attachment(filename))
+        return response
+
     def __repr__(self) -> str:
+        if self.from_file is not None:
+            return f"<Response {self.status}, the file {self.from_file}>"
         if self.source is not None:
             return f"<Response {self.status}, in parts>"
         return f"<Response {self.status}, {len(self._body)} octets>"

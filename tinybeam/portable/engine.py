@@ -17,7 +17,8 @@ from typing import Final
 
 from tinybeam import contract
 from tinybeam.config import Config
-from tinybeam.http import KIND_HINTS
+from tinybeam.errors import NativeError
+from tinybeam.http import KIND_HINTS, File, FileFields
 from tinybeam.portable import inflow
 from tinybeam.portable.answers import Reply, fields_are_fit, part_of
 from tinybeam.portable.entrance import Entrance
@@ -48,6 +49,9 @@ class Part:
 
 class PortableEngine:
     """One open engine. `close` it when done; calls on a closed one raise NativeError with contract.ESHUTDOWN."""
+
+    sends_files = False
+    """Files are read by whoever answers with one."""
 
     def __init__(self, config: Config, body_offer_bytes: int = 0) -> None:
         """Opens one. Bodies larger than `body_offer_bytes`, if that is not 0, are offered before they are read.
@@ -155,6 +159,12 @@ class PortableEngine:
     def hint(self, handle: int, fields: bytes) -> None:
         """Tells a client fields ahead of the answer, where it can be told. Any thread."""
         self.push(handle, KIND_HINTS, fields)
+
+    def send_file(
+        self, handle: int, file: File, said: FileFields, status: int, asked: bytes | None, *, head: bool
+    ) -> tuple[int, int] | None:
+        """Raises NativeError: see `sends_files`."""
+        raise NativeError("the portable engine sends no files", contract.EINVAL)
 
     def set_timeout(self, handle: int, timeout_ms: int) -> None:
         """Gives an unanswered request another deadline, counted from when it was handed over; 0 is none."""

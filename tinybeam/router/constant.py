@@ -34,6 +34,8 @@ def constant_handler(value: object, what: str) -> Callable[..., object]:
         response = as_response(value)
     except (TypeError, ValueError) as error:
         raise ConfigError(f"{what}: do= cannot be answered: {error}") from error
+    if response.source is not None or response.from_file is not None:
+        raise ConfigError(f"{what}: do= takes an answer that is whole; write a handler, or for files router.static")
     result = (response.status, response.headers, response.body or None)
 
     def constant(request: object, **parameters: object) -> object:

@@ -7,16 +7,14 @@ Never: a request that the native engine could answer: GET and HEAD beneath a mou
 
 from __future__ import annotations
 
-import mimetypes
 import os
 import re
-import stat
 from collections.abc import Callable, Mapping
-from email.utils import formatdate
 from typing import Any, Final, Literal, NamedTuple
 
 from tinybeam.errors import ConfigError, HTTPError
-from tinybeam.http import Response, field_octets_of
+from tinybeam.http import Response, field_octets_of, refusal_of
+from tinybeam.router.delivery import name_beneath, whole_file
 from tinybeam.router.plug import Plug
 
 HIDDEN: Final = 1
@@ -103,10 +101,12 @@ def mount_of(
 
 def file_handler(mount: Mount) -> Callable[..., Response]:
     """A handler for `{path:path}` beneath the mount, for where no native engine serves: whole files only."""
+    lines = mount.fields.decode("latin-1").split("\r\n")[:-1]
+    fields = {key: value for key, _, value in (line.partition(": ") for line in lines)}
 
     def static_file(request: Any, path: str = "") -> Response:
-        name = _name_of(mount, path)
         try:
+            name = name_beneath(mount.directory, path, hidden=bool(mount.flags & HIDDEN))
             slash = request.path_raw.endswith("/")
             if os.path.isdir(name) and mount.index_name is not None:
                 if not slash:
@@ -114,43 +114,8 @@ def file_handler(mount: Mount) -> Callable[..., Response]:
                 name = os.path.join(name, mount.index_name)
             elif slash:
                 raise HTTPError(404, "there is no such file")
-            with open(name, "rb", opener=_open_quickly) as file:
-                what = os.fstat(file.fileno())
-                if not stat.S_ISREG(what.st_mode):
-                    raise HTTPError(404, "there is no such file")
-                return _response(mount, request, name, what, file.read)
-        except PermissionError:
-            raise HTTPError(403, "this may not be read") from None
-        except OSError:
-            raise HTTPError(404, "there is no such file") from None
+            return whole_file(request, Response.file(name, headers=fields))
+        except OSError as error:
+            raise refusal_of(error) or HTTPError(404, "there is no such file") from None
 
     return static_file
-
-
-def _open_quickly(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK)  # a FIFO must not hold us up
-
-
-def _name_of(mount: Mount, path: str) -> str:
-    segments = path.split("/")
-    odd = any(one in ("", ".", "..") for one in segments[:-1]) or segments[-1] in (".", "..")
-    hidden = not mount.flags & HIDDEN and any(one.startswith(".") for one in segments)
-    if odd or hidden or "\0" in path or "\\" in path:
-        raise HTTPError(404, "there is no such file")
-    root = os.path.realpath(mount.directory)
-    name = os.path.realpath(os.path.join(root, path))
-    outside = name != root and not name.startswith(os.path.join(root, ""))
-    if outside or (path.endswith("/") and not os.path.isdir(name)):
-        raise HTTPError(404, "there is no such file")
-    return name
-
-
-def _response(mount: Mount, request: Any, name: str, what: os.stat_result, read: Callable[[], bytes]) -> Response:
-    lines = mount.fields.decode("latin-1").split("\r\n")[:-1]
-    fields = {key: value for key, _, value in (line.partition(": ") for line in lines)}
-    fields["ETag"] = tag = f'"{what.st_mtime_ns:x}-{what.st_size:x}"'
-    fields["Last-Modified"] = formatdate(what.st_mtime, usegmt=True)
-    if tag in request.headers.get("if-none-match", ""):
-        return Response(None, 304, fields)
-    kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
-    return Response(read(), 200, fields, f"{kind}; charset=utf-8" if kind.startswith("text/") else kind)

@@ -6,9 +6,10 @@ Never: command lines or tests; they stand above.
 """
 
 from tinybeam.server.actor import Server
+from tinybeam.server.files import refused
 from tinybeam.server.handling import run_request
 from tinybeam.server.loop import EventLoop
 from tinybeam.server.plan import App, plan
 from tinybeam.server.running import RunningServer, serve
 
-__all__ = ["App", "EventLoop", "RunningServer", "Server", "plan", "run_request", "serve"]
+__all__ = ["App", "EventLoop", "RunningServer", "Server", "plan", "refused", "run_request", "serve"]

@@ -15,12 +15,16 @@ from typing import Any, Final
 from tinybeam import contract, native
 from tinybeam.config import Config
 from tinybeam.errors import NativeError
-from tinybeam.http import KIND_HINTS
+from tinybeam.http import KIND_HINTS, File, FileFields
 from tinybeam.process import this_thread
 
 _BUFFER_FIRST: Final = 64 * 1024
 _OVERDUE_ONCE: Final = 64
 _LENGTH_MASK: Final = 0xFFFF_FFFF
+# An answer was given before, the client has left, or the engine has closed, or is not this process's.
+_NOBODY_WAITS: Final = (
+    *(contract.EALREADY, contract.EBADHANDLE, contract.EDISCONNECTED, contract.ESHUTDOWN, contract.EFORKED),
+)
 
 # Those that a forked child has to let go of.
 _open_engines: weakref.WeakSet[Engine] = weakref.WeakSet()
@@ -31,6 +35,9 @@ _fork: Final = threading.Lock()
 
 class Engine:
     """One open engine. `close` it when done; calls on a closed one raise NativeError with contract.ESHUTDOWN."""
+
+    sends_files = True
+    """Whether `send_file` is any use."""
 
     def __init__(self, config: Config, body_offer_bytes: int = 0) -> None:
         """Opens one. Bodies larger than `body_offer_bytes`, if that is not 0, are offered before they are read."""
@@ -79,8 +86,7 @@ class Engine:
 
     def push(self, handle: int, kind: int, octets: bytes) -> int:
         """Goes on with a stream, from any thread; returns contract.OK or why not."""
-        runner: Any = this_thread().runner
-        number = runner.number if getattr(runner, "engine", None) is self else native.NO_RUNNER
+        number = self._runner_number()
         return int(self._library.tb_engine_push(self.pointer, number, handle, kind, octets, len(octets)))
 
     def open_body(self, handle: int, bytes_max: int) -> int:
@@ -110,6 +116,41 @@ class Engine:
     def hint(self, handle: int, fields: bytes) -> None:
         """Tells a client fields ahead of the answer, where it can be told. Any thread."""
         self.push(handle, KIND_HINTS, fields)
+
+    def send_file(
+        self, handle: int, file: File, said: FileFields, status: int, asked: bytes | None, *, head: bool
+    ) -> tuple[int, int] | None:
+        """Answers with a file, from any thread; it is opened here. Returns the status and the length that it came to,
+        or None when nobody needs the answer any more.
+
+        `asked` are the request's fields, or None for the whole file whatever they say. Raises OSError when the file
+        cannot be opened or read, and NativeError; then nothing was answered.
+        """
+        by_name = file.root is None
+        answer = native.FileAnswer(
+            path=os.fsencode(file.path) if by_name else file.url_path.encode("ascii"),
+            root=None if file.root is None else os.fsencode(file.root),
+            name=None if file.name is None else os.fsencode(file.name),
+            type=None if said.content_type is None else said.content_type.encode("latin-1"),
+            fields=said.always,
+            fields_len=len(said.always),
+            lasting=said.lasting,
+            lasting_len=len(said.lasting),
+            asked=asked,
+            asked_len=len(asked or b""),
+            status=status,
+            flags=(native.FILE_HEAD if head else 0) | (native.FILE_PRECOMPRESSED if file.precompressed else 0),
+        )
+        code = self._library.tb_engine_send_file(self.pointer, self._runner_number(), handle, answer)
+        if code in _NOBODY_WAITS:
+            return None
+        contract.checked(code, "cannot send the file")
+        return answer.status, answer.length
+
+    def _runner_number(self) -> int:
+        """The number of the runner that this thread is, if it is one of ours."""
+        runner: Any = this_thread().runner
+        return runner.number if getattr(runner, "engine", None) is self else native.NO_RUNNER
 
     def set_timeout(self, handle: int, timeout_ms: int) -> None:
         """Gives an unanswered request another deadline, counted from when it was handed over; 0 is none."""

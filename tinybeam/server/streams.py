@@ -22,6 +22,7 @@ from tinybeam.process import GenServer, ProcessRef, Producer, send_after
 from tinybeam.router import Endpoint
 from tinybeam.server.async_producer import AsyncProducer
 from tinybeam.server.engines import AnyEngine
+from tinybeam.server.files import send_file
 from tinybeam.server.loop import EventLoop
 from tinybeam.server.request_process import RunningRequest
 from tinybeam.server.stream import Stream
@@ -47,7 +48,13 @@ class Streams:
         self._closed = False
 
     def begin(self, request: Request, endpoint: Endpoint, response: Response) -> None:
-        """Begins an answer; its parts follow when the engine asks for them. Raises what the source's iter() raises."""
+        """Begins an answer; its parts follow when the engine asks for them. Raises what the source's iter() raises.
+
+        One that is a file is the engine's from here on.
+        """
+        if response.from_file is not None:
+            send_file(self._engine, request, endpoint, response, access_log=self._access_log)
+            return
         stream = Stream(self._engine, request, endpoint, response, forget=self._forget, access_log=self._access_log)
         source: Any = response.source
         producer: Producer | AsyncProducer

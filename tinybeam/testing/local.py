@@ -18,8 +18,8 @@ from typing import Any, Final
 
 from tinybeam.http import KIND_BYTES, KIND_HTML, KIND_JSON, KIND_TEXT, Answer, Headers, Request, Response, has_body
 from tinybeam.process import Wait
-from tinybeam.router import Endpoint
-from tinybeam.server import App, EventLoop, plan, run_request
+from tinybeam.router import Endpoint, whole_file
+from tinybeam.server import App, EventLoop, plan, refused, run_request
 from tinybeam.testing.client import Client, Fields
 from tinybeam.testing.reply import Reply
 
@@ -83,11 +83,17 @@ class LocalClient(Client):
 
 
 class _Whole:
-    """Makes one answer of all the parts of a streamed body; one without end has none."""
+    """Makes one answer of a file, or of all the parts of a streamed body; one without end has none."""
 
     @staticmethod
     def begin(request: Request, endpoint: Endpoint, response: Response) -> Answer:
-        """Runs the source to its end, or to where it waits for a message that nobody here would send."""
+        """Reads the file; or runs the source to its end, or to where it waits for a message that nobody would send."""
+        if (file := response.from_file) is not None:
+            try:
+                response = whole_file(request, response)
+            except OSError as error:
+                raise refused(request, endpoint, file, error) from error
+            return request.handle, response.status, response.field_octets(), response.body
         octets = []
         source: Any = response.source
         for part in _collected(source) if hasattr(source, "__aiter__") else source:

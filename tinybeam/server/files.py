@@ -1,0 +1,82 @@
+"""Answers whose body is a file.
+
+Owns:  what is logged of a file that cannot be sent.
+Knows: the engine, which opens and sends it; which failure is which answer.
+Never: holds a descriptor: the engine has it from its opening to its end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from time import monotonic
+from typing import Final
+
+import msgspec
+
+from tinybeam.errors import HTTPError
+from tinybeam.http import File, Request, Response, answer, file_fields, is_missing, refusal_of
+from tinybeam.router import Endpoint, whole_file
+from tinybeam.server.access import log_line
+from tinybeam.server.engines import AnyEngine
+
+logger = logging.getLogger("tinybeam.server")
+
+_encode = msgspec.msgpack.Encoder().encode
+_CONDITIONAL: Final = ("GET", "HEAD")
+
+
+def send_file(engine: AnyEngine, request: Request, endpoint: Endpoint, response: Response, *, access_log: bool) -> None:
+    """Answers a request with its file. Raises HTTPError, or else OSError, when it cannot be opened or read."""
+    started_s = monotonic()
+    file = response.from_file
+    assert file is not None
+    if not engine.sends_files:
+        sent: tuple[int, int] | None = _send_whole(engine, request, endpoint, response, file)
+    else:
+        sent = _send(engine, request, endpoint, response, file)
+    if access_log and sent is not None:
+        status, length = sent
+        log_line(request, status, length, monotonic() - started_s)
+
+
+def _send(
+    engine: AnyEngine, request: Request, endpoint: Endpoint, response: Response, file: File
+) -> tuple[int, int] | None:
+    # Conditions and ranges are for the methods that read (RFC 9110 sections 13.2.1 and 14.2).
+    asked = request.fields_raw if request.method in _CONDITIONAL else None
+    said = file_fields(response.headers)
+    try:
+        return engine.send_file(request.handle, file, said, response.status, asked, head=request.method == "HEAD")
+    except OSError as error:
+        raise refused(request, endpoint, file, error) from error
+
+
+def _send_whole(
+    engine: AnyEngine, request: Request, endpoint: Endpoint, response: Response, file: File
+) -> tuple[int, int]:
+    """Reads it here, for an engine that knows nothing of files."""
+    try:
+        whole = whole_file(request, response)
+    except OSError as error:
+        raise refused(request, endpoint, file, error) from error
+    engine.respond(_encode([answer(request.handle, whole)]))
+    return whole.status, len(whole.body)
+
+
+def refused(request: Request, endpoint: Endpoint, file: File, error: OSError) -> OSError | HTTPError:
+    """What to raise for a file that cannot be opened: what the client is told, or the error itself.
+
+    Beneath a root it is the client who has named what is not there, and that is not logged: unless there is no root.
+    """
+    told = refusal_of(error)
+    if told is None:
+        return error
+    missing = is_missing(error)
+    if not missing or file.root is None or not os.path.isdir(file.root):
+        values = (request.id, request.method, request.path_raw, endpoint.route, file, error.strerror, told.status)
+        with contextlib.suppress(BaseException):  # a log handler that raises must not cost the client its answer
+            text = "request %s: %s %s in %s: cannot send %s: %s; the client is told %d"
+            logger.log(logging.INFO if missing else logging.WARNING, text, *values)
+    return told
