@@ -1,25 +1,21 @@
-"""What streams and files cost: `.venv-bench/bin/python benchmarks/bodies.py [--rounds N] [--seconds N] [--events N]`.
+"""What streams and files cost: `.venv-bench/bin/python benchmarks/bodies.py [--rounds N] [--gib N] ...`.
 
-Owns:  the CPU of a streamed MiB beside uvicorn's, that of files beside nginx's, and what a stream of events costs.
+Owns:  the CPU of a streamed MiB beside uvicorn's, and that of files beside nginx's; the other two are asked for theirs.
 Knows: that figures count only beside those of the same moment, so servers take turns.
 Never: a server's own compression, access log or more than one worker.
 """
 
 import argparse
-import contextlib
 import os
-import resource
-import socket
 import sys
 import tempfile
-import time
 from pathlib import Path
 from statistics import median
 
 if not __package__:  # Started as a file: the folder above is where the package `benchmarks` is found.
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from benchmarks.cpu import tree_time
+from benchmarks import downloads, event_streams
 from benchmarks.measure import run_once
 from benchmarks.running import Running, start
 from benchmarks.scenarios import Scenario
@@ -70,36 +66,14 @@ def _pairs(
     )
 
 
-def _resident_bytes(pid: int) -> int:
-    fields = Path(f"/proc/{pid}/statm").read_text().split()
-    return int(fields[1]) * os.sysconf("SC_PAGESIZE")
-
-
-def _events(running: Running, count: int, seconds: float) -> str:
-    before = _resident_bytes(running.pid)
-    with contextlib.ExitStack() as stack:
-        for _ in range(count):
-            client = stack.enter_context(socket.create_connection(("127.0.0.1", running.port)))
-            client.sendall(b"GET /events HTTP/1.1\r\nHost: t\r\n\r\n")
-        time.sleep(3)
-        grown = _resident_bytes(running.pid) - before
-        began_s, cpu = time.monotonic(), tree_time(running.pid)
-        time.sleep(seconds)
-        spent = tree_time(running.pid)
-        used = (spent.user + spent.system) - (cpu.user + cpu.system)
-        cores = used / (time.monotonic() - began_s)
-    return f"{grown / count:,.0f} octets of memory each, {cores:.2f} cores"
-
-
 def main() -> None:
     """Prints the ratios, ours over theirs: more is better."""
     parser = argparse.ArgumentParser(prog="bodies", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=2)
-    parser.add_argument("--events", type=int, default=10_000)
+    parser.add_argument("--events", type=int, default=10_000, help="streams of events; 0: none")
+    parser.add_argument("--gib", type=float, default=10, help="of a download; 0: none")
     options = parser.parse_args()
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     with tempfile.TemporaryDirectory() as files:
         os.environ["BENCH_FILES"] = files
         Path(files).chmod(0o755)  # nginx's worker is another user
@@ -125,7 +99,10 @@ def main() -> None:
                     own.check(scenario)
                     ratio = _pairs(own, own, scenario, options.rounds, options.seconds, static)
                     print(f"{name}, {title} / router.static: {ratio}")
-            print(f"{options.events} streams of an event a second: {_events(own, options.events, options.seconds * 3)}")
+    if options.gib:
+        downloads.report(options.gib)
+    if options.events:
+        event_streams.report(options.events, options.seconds * 3)
 
 
 if __name__ == "__main__":

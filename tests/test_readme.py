@@ -14,7 +14,7 @@ from tinybeam.cli import main
 from tinybeam.cli.flags import section_of
 from tinybeam.config import Config
 from tinybeam.server import RunningServer
-from tinybeam.server.streams import WINDOW_BYTES
+from tinybeam.server.stream import WINDOW_BYTES
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
@@ -103,7 +103,7 @@ def test_the_program_answers_curl_as_it_is_said_to(server: RunningServer, argume
 
 
 def test_what_a_slow_client_of_a_stream_costs_is_what_is_said() -> None:
-    assert f"a slow client costs\n{WINDOW_BYTES // 1024} KiB and no thread" in README
+    assert f"a slow client costs {WINDOW_BYTES // 1024} KiB and no thread" in README
 
 
 def test_there_are_examples_of_curl_to_check() -> None:

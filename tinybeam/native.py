@@ -30,7 +30,7 @@ from typing import Any, Final, Literal
 from tinybeam.contract import COUNTERS, KNOBS
 from tinybeam.errors import NativeError
 
-ABI_VERSION: Final = 4
+ABI_VERSION: Final = 5
 LIBRARY_VARIABLE: Final = "TINYBEAM_LIBRARY"
 NO_RUNNER: Final = 0xFFFF_FFFF
 

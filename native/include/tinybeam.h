@@ -42,7 +42,7 @@
 extern "C" {
 #endif
 
-#define TB_ABI_VERSION 4
+#define TB_ABI_VERSION 5
 
 /* Codes. Every call returns TB_OK (or a count, where said) or one of these; nothing aborts. */
 #define TB_OK 0
@@ -78,6 +78,7 @@ extern "C" {
 #define TB_KIND_CUT 105  /* it will never be: the client is cut off in a way that it cannot take for the end */
 /* Not an answer either: the client is told these fields ahead of it (RFC 8297), where it can be. */
 #define TB_KIND_HINTS 106
+#define TB_KIND_LAST 107 /* the last octets of a stream: TB_KIND_PART, and TB_KIND_END without fields */
 #define TB_LENGTH_UNKNOWN UINT64_MAX
 
 /* What tb_engine_poll returns when it is not negative:
@@ -229,8 +230,9 @@ TB_EXPORT uint64_t tb_engine_batch_bytes(tb_engine *engine);
 /* Spends the handles of these answers from any thread; the holder of the scheduler is woken to write them. Returns
  * TB_OK, or the code of the first answer that was refused (the others were still taken). */
 TB_EXPORT int32_t tb_engine_respond(tb_engine *engine, const void *answers, size_t answers_len);
-/* One of TB_KIND_PART to TB_KIND_HINTS, with its octets: what tb_engine_respond does with one, without a term. From a
- * runner (else TB_NO_RUNNER) that holds the scheduler the octets go out without a detour. */
+/* One of TB_KIND_PART to TB_KIND_LAST, with its octets: what tb_engine_respond does with one, without a term. From a
+ * runner (else TB_NO_RUNNER) that holds the scheduler the octets go out without a detour. After TB_KIND_ASK it may
+ * return more than TB_OK: so many octets more would go out at once, and no TB_NEWS_MORE follows. */
 TB_EXPORT int32_t tb_engine_push(tb_engine *engine, uint32_t runner, uint64_t handle, uint32_t kind, const void *octets,
                                  size_t len);
 /* The body of an offered request will be read in parts, up to this many octets in all, as long as its handle lasts:

@@ -85,7 +85,7 @@ static bool answer_next_stream(term_reader *reader, answer *ans) {
 }
 
 bool answer_is_part(const answer *ans) {
-    return ans->kind >= TB_KIND_PART && ans->kind <= TB_KIND_HINTS;
+    return ans->kind >= TB_KIND_PART && ans->kind <= TB_KIND_LAST;
 }
 
 /* An answer that is whole. */
@@ -123,7 +123,7 @@ bool answer_next(term_reader *reader, answer *ans) {
     if (count == 3 && code == TB_KIND_CONTINUE) {
         return answer_next_continue(reader, ans);
     }
-    if (count == 3 && code >= TB_KIND_PART && code <= TB_KIND_HINTS) {
+    if (count == 3 && code >= TB_KIND_PART && code <= TB_KIND_LAST) {
         return answer_next_part(reader, ans, code);
     }
     return answer_next_whole(reader, ans, count, code);

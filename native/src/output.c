@@ -8,6 +8,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <linux/sock_diag.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -38,21 +39,19 @@ static void output_keep(output_sink *sink, const uint8_t *octets, size_t len) {
     }
 }
 
-/* Sends two runs of octets in one call and keeps what the socket does not take. */
-static void output_send(output_sink *sink, const uint8_t *first, size_t first_len, const uint8_t *second,
-                        size_t second_len) {
+/* Sends runs of octets in one call and keeps what the socket does not take. */
+static void output_send(output_sink *sink, struct iovec *runs, size_t count) {
     size_t sent = 0;
     if (sink->broken) {
         return;
     }
     if (sink->pending.len == 0) {
-        struct iovec parts[2] = {{(void *)(uintptr_t)first, first_len}, {(void *)(uintptr_t)second, second_len}};
-        struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
+        struct msghdr message = {.msg_iov = runs, .msg_iovlen = count};
         ssize_t n;
         do {
             /* One run of octets, the usual case, goes by the call that has less to copy from us. */
-            n = second_len == 0 ? send(sink->fd, first, first_len, MSG_NOSIGNAL | MSG_DONTWAIT)
-                                : sendmsg(sink->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+            n = count == 1 ? send(sink->fd, runs[0].iov_base, runs[0].iov_len, MSG_NOSIGNAL | MSG_DONTWAIT)
+                           : sendmsg(sink->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
         } while (n < 0 && errno == EINTR);
         if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != ENOBUFS) {
             sink->broken = true;
@@ -60,18 +59,18 @@ static void output_send(output_sink *sink, const uint8_t *first, size_t first_le
         }
         sent = n > 0 ? (size_t)n : 0;
     }
-    if (sent < first_len) {
-        output_keep(sink, first + sent, first_len - sent);
-        sent = first_len;
-    }
-    if (sent - first_len < second_len) {
-        output_keep(sink, second + (sent - first_len), second_len - (sent - first_len));
+    for (size_t i = 0; i < count; i++) {
+        const size_t gone = sent < runs[i].iov_len ? sent : runs[i].iov_len;
+        if (gone < runs[i].iov_len) {
+            output_keep(sink, (const uint8_t *)runs[i].iov_base + gone, runs[i].iov_len - gone);
+        }
+        sent -= gone;
     }
 }
 
 void output_flush(output *out) {
     if (out->len > 0) {
-        output_send(out->sink, out->octets, out->len, NULL, 0);
+        output_send(out->sink, &(struct iovec){out->octets, out->len}, 1);
     }
     out->len = 0;
     out->sink = NULL;
@@ -90,22 +89,53 @@ void output_commit(output *out, size_t len) {
     out->len += len;
 }
 
-void output_push(output *out, output_sink *sink, const uint8_t *octets, size_t len) {
-    if (len == 0) {
-        return;
-    }
-    if (len <= OUTPUT_COPY_MAX) {
+static void output_copy(output *out, output_sink *sink, const uint8_t *octets, size_t len) {
+    if (len > 0) {
         memcpy(output_reserve(out, sink, len), octets, len);
         output_commit(out, len);
+    }
+}
+
+void output_push_closed(output *out, output_sink *sink, const uint8_t *octets, size_t len, const uint8_t *end,
+                        size_t end_len) {
+    if (len <= OUTPUT_COPY_MAX) {
+        output_copy(out, sink, octets, len);
+        output_copy(out, sink, end, end_len);
         return;
     }
     if (out->sink != sink) {
         output_flush(out);
     }
-    output_send(sink, out->octets, out->len, octets, len);
+    struct iovec runs[] = {
+        {out->octets, out->len}, {(void *)(uintptr_t)octets, len}, {(void *)(uintptr_t)end, end_len}};
+    output_send(sink, runs, 3);
     out->len = 0;
     out->sink = NULL;
 }
+
+void output_push(output *out, output_sink *sink, const uint8_t *octets, size_t len) {
+    output_push_closed(out, sink, octets, len, NULL, 0);
+}
+
+#ifdef SO_MEMINFO /* since Linux 4.12 */
+uint32_t output_room(const output_sink *sink) {
+    uint32_t info[SK_MEMINFO_VARS] = {0};
+    socklen_t len = sizeof info;
+    if (sink->broken || sink->pending.len > 0 || getsockopt(sink->fd, SOL_SOCKET, SO_MEMINFO, info, &len) != 0) {
+        return 0;
+    }
+    /* TCP counts all that it holds as queued, others what they have allocated. */
+    const uint32_t queued = info[SK_MEMINFO_WMEM_QUEUED];
+    const uint32_t allocated = info[SK_MEMINFO_WMEM_ALLOC];
+    const uint32_t held = queued > allocated ? queued : allocated;
+    return held < info[SK_MEMINFO_SNDBUF] ? (info[SK_MEMINFO_SNDBUF] - held) / 2 : 0;
+}
+#else
+uint32_t output_room(const output_sink *sink) {
+    (void)sink;
+    return 0;
+}
+#endif
 
 void output_on_writable(output_sink *sink) {
     while (sink->sent < sink->pending.len && !sink->broken) {

@@ -35,6 +35,12 @@ uint8_t *output_reserve(output *out, output_sink *sink, size_t len);
 void output_commit(output *out, size_t len);
 /* Appends these octets; large ones go out without being copied. */
 void output_push(output *out, output_sink *sink, const uint8_t *octets, size_t len);
+/* The same, with a few octets after them that are small enough to be copied. */
+void output_push_closed(output *out, output_sink *sink, const uint8_t *octets, size_t len, const uint8_t *end,
+                        size_t end_len);
+/* How many octets more the socket would take at once, at least; 0 when that is not known, or octets are pending. The
+ * kernel counts what it needs to hold them as well, so that half of its count is a safe one. */
+uint32_t output_room(const output_sink *sink);
 /* Sends what the scratch holds. */
 void output_flush(output *out);
 /* The socket is writable again: sends what is pending. */

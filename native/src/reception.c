@@ -116,7 +116,8 @@ void reception_take(scheduler *sched) {
 int32_t reception_push_part(scheduler *sched, const answer *part, bool holding) {
     if (holding) {
         reception_take(sched); /* those before it come first */
-        return stream_on_part(&sched->room, part);
+        const int32_t code = stream_on_part(&sched->room, part);
+        return code == TB_OK && part->kind == TB_KIND_ASK ? (int32_t)stream_grant(&sched->room, part->handle) : code;
     }
     const int32_t code = reception_post_one(sched, part);
     scheduler_kick(sched);

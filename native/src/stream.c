@@ -20,8 +20,6 @@ enum {
     STREAM_CHUNK_HEAD_MAX = 24,
 };
 
-static const uint8_t stream_line_end[] = "\r\n";
-
 static void stream_count(conn_room *room, int more) {
     stats_add(&room->stats.streams, (uint64_t)(int64_t)more);
 }
@@ -119,6 +117,16 @@ static void stream_cut(conn_room *room, uint32_t slot) {
     con->reset = !ex->chunked && ex->left == TB_LENGTH_UNKNOWN;
 }
 
+/* The body is whole, and that has been told. */
+static void stream_finish(conn_room *room, exchange *ex) {
+    const bool open = ex->stream == STREAM_OPEN;
+    ex->stream = STREAM_NONE; /* what is kept is a whole answer now */
+    stream_count(room, -1);
+    if (open) {
+        exchange_finish(room, ex->conn);
+    }
+}
+
 static void stream_end(conn_room *room, uint32_t slot, const answer *ans) {
     exchange *ex = &room->handles.slots[slot];
     conn *con = ex->conn;
@@ -129,29 +137,40 @@ static void stream_end(conn_room *room, uint32_t slot, const answer *ans) {
     if (ex->chunked) {
         stream_push(room, con, ex, "0\r\n", 3);
         stream_push(room, con, ex, ans->body, ans->body_len);
-        stream_push(room, con, ex, stream_line_end, 2);
+        stream_push(room, con, ex, "\r\n", 2);
     }
-    const bool open = ex->stream == STREAM_OPEN;
-    ex->stream = STREAM_NONE; /* what is kept is a whole answer now */
-    stream_count(room, -1);
-    if (open) {
-        exchange_finish(room, con);
-    }
+    stream_finish(room, ex);
 }
 
+/* A part, and what follows it: nothing that has to be sent by itself, for that costs as much as the part. */
 static void stream_push_part(conn_room *room, conn *con, exchange *ex, const answer *ans) {
+    char head[STREAM_CHUNK_HEAD_MAX];
+    const char *end = ans->kind == TB_KIND_LAST ? "\r\n0\r\n\r\n" : "\r\n";
+    const size_t end_len = ex->chunked ? strlen(end) : 0;
     if (ans->body_len == 0) {
         return; /* an empty chunk would be the end */
     }
-    if (!ex->chunked) {
-        stream_push(room, con, ex, ans->body, ans->body_len);
-        return;
+    if (ex->chunked) {
+        const int len = snprintf(head, sizeof head, "%zx\r\n", ans->body_len);
+        stream_push(room, con, ex, head, (size_t)len);
     }
-    char head[STREAM_CHUNK_HEAD_MAX];
-    const int len = snprintf(head, sizeof head, "%zx\r\n", ans->body_len);
-    stream_push(room, con, ex, head, (size_t)len);
-    stream_push(room, con, ex, ans->body, ans->body_len);
-    stream_push(room, con, ex, stream_line_end, 2);
+    if (ex->stream == STREAM_OPEN) {
+        output_push_closed(&room->out, &con->sink, ans->body, ans->body_len, (const uint8_t *)end, end_len);
+    } else {
+        stream_keep(con, ex, ans->body, ans->body_len);
+        stream_keep(con, ex, end, end_len);
+    }
+}
+
+static void stream_push_last(conn_room *room, uint32_t slot, const answer *ans) {
+    exchange *ex = &room->handles.slots[slot];
+    const answer none = {.kind = TB_KIND_END};
+    stream_push_part(room, ex->conn, ex, ans);
+    if (ans->body_len == 0 || !ex->chunked) {
+        stream_end(room, slot, &none);
+    } else {
+        stream_finish(room, ex);
+    }
 }
 
 /* "103 Early Hints", ahead of an answer that nobody has given yet. Where it is not its turn, it is no longer early. */
@@ -167,7 +186,7 @@ static int32_t stream_hint(conn_room *room, const answer *ans) {
     if (con != NULL && con->first == slot && !ex->http10 && !ex->offered && ans->body_len > 0) {
         output_push(&room->out, &con->sink, line, sizeof line - 1);
         output_push(&room->out, &con->sink, ans->body, ans->body_len);
-        output_push(&room->out, &con->sink, stream_line_end, 2);
+        output_push(&room->out, &con->sink, (const uint8_t *)"\r\n", 2);
         room_touch(room, con);
     }
     return TB_OK;
@@ -193,8 +212,23 @@ int32_t stream_on_part(conn_room *room, const answer *ans) {
     }
     ex->left -= ex->left == TB_LENGTH_UNKNOWN ? 0 : ans->body_len;
     ex->asked = ex->asked || ans->kind == TB_KIND_ASK;
-    stream_push_part(room, ex->conn, ex, ans);
+    if (ans->kind == TB_KIND_LAST) {
+        stream_push_last(room, slot, ans);
+    } else {
+        stream_push_part(room, ex->conn, ex, ans);
+    }
     return TB_OK;
+}
+
+uint32_t stream_grant(conn_room *room, uint64_t handle) {
+    const uint32_t slot = stream_find(room, handle);
+    exchange *ex = slot == HANDLE_NONE ? NULL : &room->handles.slots[slot];
+    if (ex == NULL || ex->stream != STREAM_OPEN || !ex->asked) {
+        return 0;
+    }
+    const uint32_t more = output_room(&ex->conn->sink);
+    ex->asked = more == 0;
+    return more;
 }
 
 void stream_on_turn(exchange *ex) {

@@ -24,6 +24,8 @@ typedef enum stream_state {
 void stream_begin(conn_room *room, uint32_t slot, const answer *ans);
 /* What has come for a stream, or ahead of an answer. TB_OK, or TB_EBADHANDLE when there is no such stream. */
 int32_t stream_on_part(conn_room *room, const answer *ans);
+/* After TB_KIND_ASK: how much more would go out at once, and then there will be no news of it; or 0. */
+uint32_t stream_grant(conn_room *room, uint64_t handle);
 /* Its head, and what has come of it, were written: it was its turn. */
 void stream_on_turn(exchange *ex);
 /* The client has left. */

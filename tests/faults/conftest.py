@@ -25,6 +25,8 @@ from tinybeam import Router
 router = Router()
 seen = []
 taken = []
+os.makedirs("files", exist_ok=True)
+router.static("/files", "files")
 
 @router.get("/")
 def index(request):
@@ -37,6 +39,10 @@ def echo(request):
 @router.get("/large")
 def large(request):
     return b"L" * (8 << 20)
+
+@router.get("/parts/{mib:int}")
+def parts(request, mib):
+    return (b"P" * 65536 for _ in range(mib * 16))
 
 @router.get("/wait")
 def wait(request):

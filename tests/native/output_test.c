@@ -115,6 +115,79 @@ static void large_octets_follow_what_was_gathered_before_them(void) {
     output_deinit(&out);
 }
 
+static void a_few_octets_after_large_ones_go_out_with_them(void) {
+    static const size_t lens[] = {3, 16 * 1024, 16 * 1024 + 1, LARGE};
+    uint8_t *octets = large_octets();
+    uint8_t *got = malloc(LARGE + 64);
+    for (unsigned i = 0; i < 4; i++) {
+        output out;
+        output_init(&out);
+        pipe_pair pair = pair_open(1 << 20);
+        push_text(&out, &pair, "head ");
+        output_push_closed(&out, &pair.sink, octets, lens[i], (const uint8_t *)" end", 4);
+        if (lens[i] > 16 * 1024) {
+            CHECK_INT(out.len, 0); /* nothing is left to be sent by itself */
+        }
+        output_flush(&out);
+        CHECK_INT(pair_read(&pair, got, LARGE + 64), lens[i] + 9);
+        CHECK(memcmp(got, "head ", 5) == 0 && memcmp(got + 5, octets, lens[i]) == 0);
+        CHECK(memcmp(got + 5 + lens[i], " end", 4) == 0);
+        pair_close(&pair);
+        output_deinit(&out);
+    }
+    free(octets);
+    free(got);
+}
+
+static void what_is_not_taken_of_three_runs_is_kept_in_order(void) {
+    uint8_t *octets = large_octets();
+    uint8_t *got = malloc(LARGE + 64);
+    output out;
+    output_init(&out);
+    pipe_pair pair = pair_open(4096);
+    push_text(&out, &pair, "head ");
+    output_push_closed(&out, &pair.sink, octets, LARGE, (const uint8_t *)" end", 4);
+    push_text(&out, &pair, "and more");
+    output_flush(&out);
+    CHECK(pair.sink.pending.len > 0);
+    size_t len = 0;
+    for (unsigned i = 0; i < 10000 && len < LARGE + 17; i++) {
+        len += pair_read(&pair, got + len, LARGE + 64 - len);
+        output_on_writable(&pair.sink);
+    }
+    CHECK_INT(len, LARGE + 17);
+    CHECK(memcmp(got, "head ", 5) == 0 && memcmp(got + 5, octets, LARGE) == 0);
+    CHECK(memcmp(got + 5 + LARGE, " endand more", 12) == 0);
+    pair_close(&pair);
+    output_deinit(&out);
+    free(octets);
+    free(got);
+}
+
+static void a_socket_has_room_until_it_takes_no_more(void) {
+    uint8_t *octets = large_octets();
+    output out;
+    output_init(&out);
+    pipe_pair pair = pair_open(100000);
+    const uint32_t empty = output_room(&pair.sink);
+    CHECK(empty >= 50000);
+    output_push(&out, &pair.sink, octets, empty);
+    CHECK_INT(pair.sink.pending.len, 0); /* it was no promise too many */
+    CHECK(output_room(&pair.sink) < empty);
+    output_push(&out, &pair.sink, octets, LARGE);
+    output_push(&out, &pair.sink, octets, LARGE);
+    CHECK(pair.sink.pending.len > 0);
+    CHECK_INT(output_room(&pair.sink), 0);
+    buffer_deinit(&pair.sink.pending);
+    pair.sink.sent = 0;
+    CHECK_INT(output_room(&(output_sink){.fd = -1}), 0);
+    pair.sink.broken = true;
+    CHECK_INT(output_room(&pair.sink), 0);
+    pair_close(&pair);
+    output_deinit(&out);
+    free(octets);
+}
+
 static void what_a_full_socket_does_not_take_is_kept_in_order_and_given_back(void) {
     output out;
     uint8_t *octets = large_octets();
@@ -237,6 +310,9 @@ int main(void) {
     RUN(nothing_is_sent_before_the_flush_and_then_all_at_once);
     RUN(another_connection_flushes_the_first);
     RUN(large_octets_follow_what_was_gathered_before_them);
+    RUN(a_few_octets_after_large_ones_go_out_with_them);
+    RUN(what_is_not_taken_of_three_runs_is_kept_in_order);
+    RUN(a_socket_has_room_until_it_takes_no_more);
     RUN(what_a_full_socket_does_not_take_is_kept_in_order_and_given_back);
     RUN(a_peer_that_has_left_breaks_the_sink_and_raises_no_signal);
     RUN(what_was_gathered_for_a_closed_connection_can_be_dropped);

@@ -149,6 +149,118 @@ static void an_answer_without_a_body_is_done_with_its_head(void) {
     }
 }
 
+static void the_last_part_may_bring_the_end_with_it(void) {
+    rig *bench = rig_open();
+    int client = rig_connect(bench);
+    uint64_t handle = ask(bench, client, GET("/a"));
+    begin(bench, handle, 200, "", unknown);
+    part(bench, handle, "hello ");
+    push(bench, handle, TB_KIND_LAST, "world", 5);
+    part(bench, handle, "after the end");
+    rig_poll(bench);
+    rig_receive(bench, client);
+    CHECK_TEXT(body_of(bench), strlen(body_of(bench)), "6\r\nhello \r\n5\r\nworld\r\n0\r\n\r\n");
+    handle = ask(bench, client, GET("/b"));
+    begin(bench, handle, 200, "", unknown);
+    push(bench, handle, TB_KIND_LAST, "", 0);
+    rig_poll(bench);
+    rig_receive(bench, client);
+    CHECK_TEXT(body_of(bench), strlen(body_of(bench)), "0\r\n\r\n");
+    handle = ask(bench, client, GET("/c"));
+    begin(bench, handle, 200, "", 5);
+    push(bench, handle, TB_KIND_LAST, "world", 5);
+    rig_poll(bench);
+    rig_receive(bench, client);
+    CHECK_TEXT(body_of(bench), strlen(body_of(bench)), "world");
+    CHECK_INT(bench->sched.room.handles.open, 0);
+    CHECK_INT(rig_stat(&bench->sched.room.stats.streams), 0);
+    CHECK(!bench->eof);
+    handle = ask(bench, client, GET("/d"));
+    begin(bench, handle, 200, "", 5);
+    push(bench, handle, TB_KIND_LAST, "less", 4);
+    rig_poll(bench);
+    rig_receive(bench, client);
+    CHECK_TEXT(body_of(bench), strlen(body_of(bench)), "less");
+    CHECK(bench->eof);
+    close(client);
+    rig_close(bench);
+}
+
+static void a_last_part_that_comes_before_its_turn_waits_for_it(void) {
+    rig *bench = rig_open();
+    int client = rig_connect(bench);
+    rig_send(client, GET("/one") GET("/two"));
+    rig_poll(bench);
+    const uint64_t first = rig_record_at(bench, 0).handle;
+    const uint64_t second = rig_record_at(bench, 1).handle;
+    begin(bench, second, 200, "", unknown);
+    push(bench, second, TB_KIND_LAST, "whole", 5);
+    rig_poll(bench);
+    CHECK_INT(rig_stat(&bench->sched.room.stats.streams), 0);
+    rig_answer(bench, first, "first");
+    CHECK_INT(rig_poll(bench), 0);
+    rig_receive(bench, client);
+    CHECK(rig_in_order(bench->got, "first", "5\r\nwhole\r\n0\r\n\r\n"));
+    CHECK_INT(bench->sched.room.handles.open, 0);
+    close(client);
+    rig_close(bench);
+}
+
+/* As the holder of the scheduler, who need not wait for news. */
+static int32_t push_holding(rig *bench, uint64_t handle, uint32_t kind, const void *octets, size_t len) {
+    const answer ans = answer_of_part(handle, kind, octets, len);
+    return reception_push_part(&bench->sched, &ans, true);
+}
+
+static void the_holder_is_told_at_once_how_much_more_the_socket_takes(void) {
+    rig *bench = rig_open();
+    int client = rig_connect(bench);
+    enum { PIECE = 64 * 1024 };
+    char *piece = calloc(1, PIECE);
+    const uint64_t handle = ask(bench, client, GET("/a"));
+    begin(bench, handle, 200, "", unknown);
+    CHECK_INT(push_holding(bench, handle, TB_KIND_PART, piece, PIECE), TB_OK); /* nothing was asked */
+    CHECK(push_holding(bench, handle, TB_KIND_ASK, piece, PIECE) > 0);
+    CHECK_INT(rig_poll(bench), 0); /* and so it is no news */
+    int32_t more;
+    unsigned pushed = 0;
+    while ((more = push_holding(bench, handle, TB_KIND_ASK, piece, PIECE)) > 0 && CHECK(pushed < 1000)) {
+        pushed++;
+    }
+    CHECK_INT(more, 0);
+    size_t got = 0;
+    unsigned turns = 0;
+    while (take_news(bench).news != TB_NEWS_MORE && CHECK(turns++ < 10000)) { /* from here on it will be */
+        rig_receive(bench, client);
+        got += bench->got_len;
+        rig_poll(bench);
+    }
+    CHECK(got > PIECE);
+    CHECK_INT(push_holding(bench, handle ^ 1, TB_KIND_ASK, piece, 1), TB_EBADHANDLE);
+    close(client);
+    rig_poll(bench);
+    take_news(bench);
+    CHECK_INT(push_holding(bench, handle, TB_KIND_ASK, piece, 1), TB_EBADHANDLE);
+    free(piece);
+    rig_close(bench);
+}
+
+static void the_holder_is_promised_nothing_before_its_turn(void) {
+    rig *bench = rig_open();
+    int client = rig_connect(bench);
+    rig_send(client, GET("/one") GET("/two"));
+    rig_poll(bench);
+    const uint64_t first = rig_record_at(bench, 0).handle;
+    const uint64_t second = rig_record_at(bench, 1).handle;
+    begin(bench, second, 200, "", unknown);
+    CHECK_INT(push_holding(bench, second, TB_KIND_ASK, "early", 5), 0);
+    rig_answer(bench, first, "first");
+    CHECK_INT(rig_poll(bench), TB_POLL_NEWS);
+    CHECK_INT(take_news(bench).news, TB_NEWS_MORE);
+    close(client);
+    rig_close(bench);
+}
+
 static void trailers_follow_the_last_chunk_where_there_is_one(void) {
     rig *bench = rig_open();
     int client = rig_connect(bench);
@@ -539,6 +651,10 @@ int main(void) {
     RUN(parts_of_known_length_go_out_as_they_are);
     RUN(a_client_of_http_1_0_is_told_the_end_by_the_close);
     RUN(an_answer_without_a_body_is_done_with_its_head);
+    RUN(the_last_part_may_bring_the_end_with_it);
+    RUN(a_last_part_that_comes_before_its_turn_waits_for_it);
+    RUN(the_holder_is_told_at_once_how_much_more_the_socket_takes);
+    RUN(the_holder_is_promised_nothing_before_its_turn);
     RUN(trailers_follow_the_last_chunk_where_there_is_one);
     RUN(a_stream_waits_for_its_turn_and_others_for_its_end);
     RUN(a_stream_that_is_whole_before_its_turn_goes_out_at_once);

@@ -14,8 +14,8 @@ from tinybeam.http import (
     KIND_CONTINUE,
     KIND_CUT,
     KIND_END,
-    KIND_HINTS,
     KIND_JSON,
+    KIND_LAST,
     KIND_PART,
     KIND_STREAM,
     KIND_TEXT,
@@ -53,7 +53,7 @@ def test_answers_are_read_in_order_with_their_handles() -> None:
         (1, KIND_STREAM, 199, b"", 0),
         (1, KIND_STREAM, 200, b"A: b", 0),
         (1, KIND_STREAM, b""),
-        (1, KIND_HINTS + 1, b""),
+        (1, KIND_LAST + 1, b""),
     ],
 )
 def test_what_is_not_fit_for_the_wire_becomes_a_500_and_costs_no_other_answer(answer: tuple[Any, ...]) -> None:

@@ -21,9 +21,15 @@ class Sink:
     def __init__(self, to: Any) -> None:
         self._to = to
 
+    def begin(self) -> None:
+        """Each part goes on its way at once."""
+
     def put(self, part: Any, credit: int) -> int:
         self._to.send(("part", part))
         return credit - 1
+
+    def flush(self, credit: int) -> int:
+        return credit
 
     def done(self) -> None:
         self._to.send("done")

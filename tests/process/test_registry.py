@@ -373,7 +373,7 @@ def test_a_thousand_processes_that_register_while_they_are_killed_leave_nothing(
         assert not thread.is_alive()
         assert Registry.keys(unique, person) == []
     table = unique._process._table
-    assert (table._owned, table._by_key, unique._process._bonds.links) == ({}, {}, set())
+    assert (table._owned, table._by_key, unique._process._bonds.links) == ({}, {}, {})
 
 
 # The end of the registry.
@@ -408,7 +408,7 @@ def test_a_registry_is_not_troubled_by_the_ends_of_its_owners(start: Start, uniq
     exit(person, RuntimeError("boom"))
     person.stop()
     assert unique.is_alive()
-    assert unique._process._bonds.links == set()
+    assert unique._process._bonds.links == {}
 
 
 def test_a_registry_that_has_ended_is_not_kept_by_those_who_live_on(start: Start) -> None:

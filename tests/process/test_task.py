@@ -241,7 +241,7 @@ def test_a_task_that_cannot_have_a_thread_is_refused(monkeypatch: pytest.MonkeyP
     with pytest.raises(StartFailed, match="can't start"):
         Task.async_(int)
     assert len(bonds.processes) == before
-    assert bonds.bonds_of(self_ref()._process).links == set()
+    assert bonds.bonds_of(self_ref()._process).links == {}
     assert_nothing_comes(Down, Exit)
 
 
@@ -516,7 +516,7 @@ def test_many_tasks_leave_nothing_behind(until: Any) -> None:
     until(lambda: len(bonds.processes) == before)
     until(lambda: pool.busy == 0)
     ties = bonds.bonds_of(self_ref()._process)
-    assert (ties.links, ties.monitors, ties.on_end) == (set(), set(), [])
+    assert (ties.links, ties.monitors, ties.on_end) == ({}, {}, [])
     assert_nothing_comes(TaskReply, Down, Exit)
 
 

@@ -26,7 +26,7 @@ def _empty_mailbox() -> Iterator[None]:
     yield
     left = [message for _, message, _ in self_ref()._process._waiting() if type(message) in (TaskReply, Down, Exit)]
     assert left == []
-    assert bonds.bonds_of(self_ref()._process).links == set()
+    assert bonds.bonds_of(self_ref()._process).links == {}
 
 
 class Steps:

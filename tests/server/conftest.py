@@ -18,6 +18,7 @@ import pytest
 from tinybeam import Request, Router, contract
 from tinybeam.config import Config
 from tinybeam.errors import NativeError
+from tinybeam.process import receive
 from tinybeam.server import RunningServer
 from tinybeam.server.engines import open_engine
 
@@ -235,3 +236,22 @@ def make_witness(serving: Serving, connect: Connect) -> MakeWitness:
         return Witness(serving, connect, **settings)
 
     return make
+
+
+@pytest.fixture
+def local_client_of() -> Any:
+    """The class of clients without a server."""
+    from tinybeam.testing.local import LocalClient  # noqa: PLC0415 - only here
+
+    return LocalClient
+
+
+@pytest.fixture
+def nothing_left(until: Until) -> Iterator[None]:
+    """No message of a test comes to the next one."""
+    yield
+    while True:
+        try:
+            receive(0)
+        except TimeoutError:
+            return

@@ -21,6 +21,18 @@ class Engine:
         return 0
 
 
+class Office:
+    """What a stream shares with others: nothing but the engine."""
+
+    access_log = False
+
+    def __init__(self) -> None:
+        self.engine: Any = Engine()
+
+    def forget(self, handle: int) -> None:
+        """Nothing was noted."""
+
+
 class Encoder:
     """Puts brackets around parts. `during` is called while it is busy."""
 
@@ -41,10 +53,9 @@ def made(encoder: Any, heartbeat_s: float | None = 0.0) -> tuple[Stream, Any]:
     router.get("/")(lambda request: None)
     response = Response.stream([])
     response.encoder, response.heartbeat_s = encoder, heartbeat_s
-    engine: Any = Engine()
+    office = Office()
     endpoint = router.compile().endpoints[0]
-    stream = Stream(engine, Request(7, "GET", "/"), endpoint, response, forget=lambda _: None, access_log=False)
-    return stream, engine
+    return Stream(office, Request(7, "GET", "/"), endpoint, response), office.engine
 
 
 def test_credit_is_counted_in_what_is_sent() -> None:

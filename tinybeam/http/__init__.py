@@ -14,6 +14,7 @@ from tinybeam.http.answer import (
     KIND_HINTS,
     KIND_HTML,
     KIND_JSON,
+    KIND_LAST,
     KIND_PART,
     KIND_STREAM,
     KIND_TEXT,
@@ -31,7 +32,7 @@ from tinybeam.http.event import HEARTBEAT, Event
 from tinybeam.http.fields import field_octets_of, is_token
 from tinybeam.http.file import File, FileFields, file_fields, is_missing, refusal_of
 from tinybeam.http.headers import Headers
-from tinybeam.http.parts import Encoder, InParts
+from tinybeam.http.parts import Encoder, InParts, part_octets
 from tinybeam.http.query import QueryParams
 from tinybeam.http.request import Request
 from tinybeam.http.response import Response
@@ -49,6 +50,7 @@ __all__ = [
     "KIND_HINTS",
     "KIND_HTML",
     "KIND_JSON",
+    "KIND_LAST",
     "KIND_PART",
     "KIND_STREAM",
     "KIND_TEXT",
@@ -81,6 +83,7 @@ __all__ = [
     "has_body",
     "is_missing",
     "is_token",
+    "part_octets",
     "reason",
     "refusal_of",
     "streamed",

@@ -31,6 +31,8 @@ KIND_END = 104
 KIND_CUT = 105
 # Fields that are sent ahead of the answer.
 KIND_HINTS = 106
+# The last part, and the end.
+KIND_LAST = 107
 LENGTH_UNKNOWN = (1 << 64) - 1
 
 Continue = tuple[int, int, int]

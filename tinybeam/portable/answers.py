@@ -21,6 +21,7 @@ from tinybeam.http import (
     KIND_HINTS,
     KIND_HTML,
     KIND_JSON,
+    KIND_LAST,
     KIND_PART,
     KIND_STREAM,
     KIND_TEXT,
@@ -53,7 +54,7 @@ class Reply(NamedTuple):
 
 
 class Part(NamedTuple):
-    """What goes to a stream, or ahead of an answer: `kind` is one of KIND_PART to KIND_HINTS."""
+    """What goes to a stream, or ahead of an answer: `kind` is one of KIND_PART to KIND_LAST."""
 
     handle: int
     kind: int
@@ -75,7 +76,7 @@ def fields_are_fit(fields: bytes) -> bool:
 
 def part_of(handle: int, kind: int, octets: bytes) -> Part | None:
     """A part; None when there is no such kind of one."""
-    if not KIND_PART <= kind <= KIND_HINTS:
+    if not KIND_PART <= kind <= KIND_LAST:
         return None
     fit = kind not in (KIND_END, KIND_HINTS) or fields_are_fit(octets)
     return Part(handle, kind, octets if fit else b"")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from tinybeam import contract
-from tinybeam.http import KIND_ASK, KIND_CUT, KIND_END, KIND_HINTS
+from tinybeam.http import KIND_ASK, KIND_CUT, KIND_END, KIND_HINTS, KIND_LAST
 from tinybeam.portable import chain, news, response
 from tinybeam.portable.answers import Part, Reply, plain_reply
 from tinybeam.portable.room import Room
@@ -67,6 +67,8 @@ def on_part(room: Room, part: Part) -> int:
             exchange.left -= len(part.octets)
         exchange.asked = exchange.asked or part.kind == KIND_ASK
         _push_part(connection, exchange, part.octets)
+        if part.kind == KIND_LAST:
+            _end(room, connection, exchange, b"")
     return contract.OK
 
 

@@ -44,8 +44,16 @@ class Wait:
 class Sink(Protocol):
     """Where the parts go."""
 
+    def begin(self) -> None:
+        """The producer is at the beginning of a turn in which it will put parts, all of them in this thread."""
+
     def put(self, part: Any, credit: int) -> int:
-        """Takes a part, and returns how much credit is left. What it raises ends the producer."""
+        """Takes a part, and returns how much credit is left. It may keep it until `flush`, or until another thread
+        finds that the producer is inside its iterator for long. What it raises ends the producer."""
+
+    def flush(self, credit: int) -> int:
+        """The producer is at the end of a turn in which it has put parts. Returns the credit that it goes on with:
+        without any it is to be asked again. What it raises ends the producer."""
 
     def done(self) -> None:
         """The iterator has come to its end."""
@@ -67,8 +75,8 @@ class Producer(Process):
         self._credit = 0
         self._waits = False
         self._timer: Any = None
-        # What it was sent while it did not wait for anything, and what it is given next.
-        self._kept: deque[Any] = deque()
+        # What it was sent while it did not wait for anything, made when there is some, and what it is given next.
+        self._kept: deque[Any] | None = None
         self._news: Any = None
 
     # Any thread.
@@ -93,10 +101,8 @@ class Producer(Process):
 
     def _turn(self, budget: int) -> None:
         super()._turn(budget)
-        for _ in range(PARTS_A_TURN):
-            if self._dead or not self._is_wanted():
-                break
-            self._step()
+        if self._is_wanted() and not self._dead:
+            self._make()
         if self._dead and self._iterator is not None:
             self._close()  # it was killed while it was inside
 
@@ -109,23 +115,35 @@ class Producer(Process):
         if goes_on:
             self._wake()
 
-    def _step(self) -> None:
-        """Gets one part, and passes it on."""
+    def _make(self) -> None:
+        """Gets parts, and passes them on."""
+        iterator: Any = self._iterator
+        sink = self._sink
+        put = sink.put
         try:
-            part = self._next()
-            if self._dead:
-                return
-            if type(part) is Wait:
-                self._wait(part)
-            else:
-                self._credit = self._sink.put(part, self._credit)
+            sink.begin()
+            for _ in range(PARTS_A_TURN):
+                part = next(iterator) if self._news is None else self._next()
+                if self._dead:
+                    break
+                if type(part) is Wait:
+                    self._wait(part)
+                    if self._waits:
+                        break
+                else:
+                    self._credit = credit = put(part, self._credit)
+                    if credit <= 0:
+                        break
+            self._credit = sink.flush(self._credit)
         except StopIteration:
             self._iterator = None
-            self._sink.done()
+            sink.done()
             ending.bury(self, NORMAL)
         except BaseException as error:  # noqa: BLE001 - SystemExit ends this one and no other
-            if not self._dead:
-                self._sink.broken(error)
+            if self._dead:
+                sink.flush(0)  # nobody wants what is left in it
+            else:
+                sink.broken(error)
                 self._close()
                 ending.bury(self, error)
 
@@ -139,6 +157,8 @@ class Producer(Process):
     def _wait(self, wait: Wait) -> None:
         if self._kept:
             self._news = self._kept.popleft()
+            if not self._kept:
+                self._kept = None
             return
         self._waits = True
         if wait.seconds is not None:
@@ -154,6 +174,8 @@ class Producer(Process):
             self._waits = False
             self._forget_timer()
             self._news = message
+        elif self._kept is None:
+            self._kept = deque((message,))
         else:
             self._kept.append(message)
 
@@ -165,12 +187,13 @@ class Producer(Process):
     # What `receive` looks at, in code of the iterator's.
 
     def _waiting(self) -> list[Entry]:
-        return [*((INFO, message, None) for message in self._kept), *super()._waiting()]
+        return [*((INFO, message, None) for message in self._kept or ()), *super()._waiting()]
 
     def _remove(self, entry: Entry) -> None:
-        for index, message in enumerate(self._kept):
-            if message is entry[1]:
-                del self._kept[index]
+        kept = self._kept
+        for index, message in enumerate(kept or ()):
+            if kept is not None and message is entry[1]:
+                del kept[index]
                 return
         super()._remove(entry)
 
@@ -191,6 +214,9 @@ class Producer(Process):
             except BaseException as raised:  # noqa: BLE001
                 if raised is not error:
                     report.crash(self, raised, error)
+        # It leads to all that the generator had, and from there back to itself: that would be there until the next
+        # collection of cycles.
+        error.__traceback__ = None
         self._close()
         ending.bury(self, NORMAL)
 

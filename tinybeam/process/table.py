@@ -106,14 +106,14 @@ class Table:
                     raise NoProcess(f"{process} has ended")
             if owner._actor_ref not in self._owned:
                 bonds.bonds_of(owner).on_end.append(self._forget)
-                bonds.bonds_of(self._keeper).links.add(owner)
+                bonds.bonds_of(self._keeper).links[owner] = None
 
     def _untie(self, owner: Any) -> None:
         with bonds.lock:
             if owner._bonds is not None:
                 owner._bonds.on_end.remove(self._forget)
             if self._keeper._bonds is not None:
-                self._keeper._bonds.links.discard(owner)
+                self._keeper._bonds.links.pop(owner, None)
 
     def _remove(self, entry: Entry) -> None:
         """Takes one out; the last of an owner unties it."""

@@ -134,5 +134,5 @@ def _tie(process: Any, owner: Any, tie: Tie) -> None:
         if tie == "link":
             bonds.link(process, owner)
         elif tie == "follow":  # a link in one direction
-            bonds.bonds_of(owner).links.add(process)
+            bonds.bonds_of(owner).links[process] = None
             bonds.bonds_of(process).on_end.append(lambda _ref: bonds.unlink(owner, process))

@@ -20,12 +20,13 @@ from tinybeam.process.names import whereis
 class Timer:
     """What `send_after` gives, for `cancel_timer`."""
 
-    __slots__ = ("due_s", "entry", "to")
+    __slots__ = ("due_s", "kind", "message", "to")
 
-    def __init__(self, to: Any, entry: Any, due_s: float) -> None:
+    def __init__(self, to: Any, kind: int, message: Any, due_s: float) -> None:
         # A ref, or the name of one; None once it has fired or was cancelled.
         self.to = to
-        self.entry = entry
+        self.kind = kind
+        self.message = message
         self.due_s = due_s
 
 
@@ -45,9 +46,7 @@ class Timers:
 
     def start(self, to: Any, kind: int, message: Any, delay_ms: float) -> Timer:
         """Puts an entry in a mailbox after so many milliseconds."""
-        timer = Timer(to, None, monotonic() + max(0.0, delay_ms) / 1000)
-        # A timeout's message is the timer itself: so its process knows whether it is still the one it waits for.
-        timer.entry = (kind, message if kind == INFO else timer, None)
+        timer = Timer(to, kind, message, monotonic() + max(0.0, delay_ms) / 1000)
         with self._changed:
             heapq.heappush(self._heap, (timer.due_s, next(self._numbers), timer))
             if not self._running:
@@ -62,7 +61,7 @@ class Timers:
         with self._changed:
             if timer.to is None:
                 return None
-            timer.to = timer.entry = None
+            timer.to = timer.message = None
             self._cancelled += 1
             if self._cancelled == len(self._heap) or (self._cancelled > 1000 and self._cancelled * 2 > len(self._heap)):
                 self._heap = [one for one in self._heap if one[2].to is not None]
@@ -82,11 +81,12 @@ class Timers:
                     else:
                         self._changed.wait(left_s)
                 timer = heapq.heappop(self._heap)[2]
-                to, entry, timer.to, timer.entry = timer.to, timer.entry, None, None
+                to, message, timer.to, timer.message = timer.to, timer.message, None, None
                 if to is None:
                     self._cancelled -= 1
                     continue
-            _deliver(to, entry)
+            # A timeout's message is the timer itself: so its process knows whether it is still the one it waits for.
+            _deliver(to, (timer.kind, message if timer.kind == INFO else timer, None))
 
 
 def _deliver(to: Any, entry: Any) -> None:

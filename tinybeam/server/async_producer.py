@@ -1,6 +1,6 @@
 """What gives the parts of an answer, where that is an async iterable: a task of the event loop.
 
-Owns:  the task, and the process that it is for others.
+Owns:  the task, and the process that it is for others, made when somebody first asks for it.
 Knows: that it is asked for so much at a time, as a Producer is; that an async generator is told of its end by
        cancellation where it awaits, and by the error itself where it has yielded.
 Never: asks the source for a part that nobody wants.
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import AsyncIterable, Callable
 from typing import Any, Final
 
@@ -19,12 +20,19 @@ from tinybeam.server.stream import Stream
 
 # So many parts, then it is another task's turn.
 PARTS_A_TURN: Final = 32
+# Of all of them, since it is held for a moment and seldom: one for each would be memory.
+_entering: Final = threading.Lock()
 
 
 class AsyncProducer:
     """`ask`, `cancel` and `finish` are those of a Producer."""
 
-    def __init__(self, loop: EventLoop, source: AsyncIterable[Any], stream: Stream, label: str) -> None:
+    __slots__ = (
+        *("_credit", "_ending", "_error", "_loop", "_parts", "_stream", "_task", "_visitor", "_wanted", "over"),
+        "process",
+    )
+
+    def __init__(self, loop: EventLoop, source: AsyncIterable[Any], stream: Stream) -> None:
         self._loop = loop
         self._parts: Any = source.__aiter__()
         self._stream = stream
@@ -36,22 +44,33 @@ class AsyncProducer:
         self._error: BaseException | None = None
         # What the loop asks of whoever's turn it is.
         self.over = False
-        self.process: Any = Visitor.enter(label, self._on_killed)
+        self.process: Any = None
+        self._visitor: Visitor | None = None
         if not loop.run(self._run):
-            self.over = True
-            self.process.leave()
+            self._leave()
 
     @property
     def actor_ref(self) -> Any:
-        """The ref of its process."""
-        return self.process.actor_ref
+        """The ref of its process; None when it is over."""
+        process = self.visitor()
+        return None if process is None else process.actor_ref
 
     def let_go(self) -> None:
         """Nobody can take the loop from its thread."""
 
-    def visitor(self) -> Any:
-        """Its process."""
-        return self.process
+    def visitor(self) -> Visitor | None:
+        """Its process; any thread. None when it is over."""
+        with _entering:
+            if self._visitor is None and not self.over:
+                self._visitor = Visitor.enter(self._stream.label, self._on_killed)
+            return self._visitor
+
+    def _leave(self) -> None:
+        with _entering:
+            self.over = True
+            process, self._visitor = self._visitor, None
+        if process is not None:
+            process.leave()
 
     # Any thread.
 
@@ -99,6 +118,7 @@ class AsyncProducer:
                 if waits:
                     self._wanted = asyncio.get_running_loop().create_future()
                     await self._wanted
+                    self._wanted = None
                     waits = False
                     continue
                 part = await anext(self._parts)
@@ -124,5 +144,4 @@ class AsyncProducer:
                 await self._parts.aclose()
         if self._ending and self._error is None:
             self._stream.done()
-        self.over = True
-        self.process.leave()
+        self._leave()

@@ -66,6 +66,7 @@ class EventLoop:
         self._ended = False
         # asyncio itself does not keep a task that waits.
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._let_go = self._tasks.discard  # one for all of them, or each task would keep its own
         self._loop: AsyncioLoop
         self._thread: threading.Thread
         self._watch = LoopWatch(self)
@@ -211,7 +212,7 @@ class EventLoop:
 
     def _keep(self, task: asyncio.Task[Any]) -> None:
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._let_go)
 
     def _cancel(self, run: TaskRun) -> None:
         # One that has not begun must come to its beginning, where it sees that it is cancelled.

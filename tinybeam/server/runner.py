@@ -8,6 +8,7 @@ Never: lets an exception of a handler out of the loop; does anything per request
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -24,6 +25,7 @@ from tinybeam.router import Endpoint, Match
 from tinybeam.server.access import log_request
 from tinybeam.server.crash import answer_for
 from tinybeam.server.engines import AnyPort
+from tinybeam.server.outbox import Outbox
 from tinybeam.server.request_process import Room
 from tinybeam.server.turn import Turn
 
@@ -85,6 +87,7 @@ class Runner:
         # Read after each request: whether it was taken, or the request's process was asked for.
         self.attention = False
         self.room = Room()
+        self.outbox = Outbox()
         self._slices = 0
 
     def start(self) -> None:
@@ -302,6 +305,8 @@ class Runner:
             return
         blocked.taken = True
         blocked.attention = True
+        with contextlib.suppress(MemoryError):  # it will try again itself
+            blocked.outbox.flush()
         turn = blocked.turn
         self._scheduler.on_takeover(turn.endpoint)
         self.turn = Turn(turn.requests, turn.take_answers())

@@ -25,11 +25,9 @@ from tinybeam.server.engines import AnyEngine
 from tinybeam.server.files import send_file
 from tinybeam.server.loop import EventLoop
 from tinybeam.server.request_process import RunningRequest
-from tinybeam.server.stream import Stream
+from tinybeam.server.stream import WINDOW_BYTES, Stream
 
 _encode = msgspec.msgpack.Encoder().encode
-# So much of a body is made before the client has taken what there was, beside the one part that comes to it.
-WINDOW_BYTES: Final = 64 * 1024
 # How often it is looked which streams have been silent for long.
 LOOK_MS: Final = 1000
 
@@ -38,9 +36,9 @@ class Streams:
     """All that are open now."""
 
     def __init__(self, engine: AnyEngine, loop: EventLoop, *, access_log: bool = False) -> None:
-        self._engine = engine
+        self.engine = engine
+        self.access_log = access_log
         self._loop = loop
-        self._access_log = access_log
         self._open: dict[int, tuple[Producer | AsyncProducer, Stream]] = {}
         self._lock = threading.Lock()
         self._pulse: ProcessRef[Pulse] | None = None
@@ -53,13 +51,13 @@ class Streams:
         One that is a file is the engine's from here on.
         """
         if response.from_file is not None:
-            send_file(self._engine, request, endpoint, response, access_log=self._access_log)
+            send_file(self.engine, request, endpoint, response, access_log=self.access_log)
             return
-        stream = Stream(self._engine, request, endpoint, response, forget=self._forget, access_log=self._access_log)
+        stream = Stream(self, request, endpoint, response)
         source: Any = response.source
         producer: Producer | AsyncProducer
         if hasattr(source, "__aiter__"):
-            producer = AsyncProducer(self._loop, source, stream, f"{request.method} {request.path}")
+            producer = AsyncProducer(self._loop, source, stream)
         else:
             ref = _producer_of(endpoint).start(source, stream)
             producer = ref._process
@@ -67,7 +65,7 @@ class Streams:
             self._leave(request.handle, producer, stream)  # the engine is done with the head
         else:
             self._put(request.handle, producer, stream)
-        if self._engine.respond(_encode([beginning(request.handle, response)])) not in (
+        if self.engine.respond(_encode([beginning(request.handle, response)])) not in (
             *(contract.OK, contract.EDISCONNECTED),  # of a client that has left there will be news
         ):
             self._leave(request.handle, producer, stream)  # it was answered already, because it took too long
@@ -94,7 +92,8 @@ class Streams:
 
     def running(self) -> list[RunningRequest]:
         """The requests whose answers are not whole yet."""
-        return [stream.listed(producer.actor_ref) for producer, stream in list(self._open.values())]
+        rows = [(producer.actor_ref, stream) for producer, stream in list(self._open.values())]
+        return [stream.listed(ref) for ref, stream in rows if ref is not None]
 
     def drain(self) -> None:
         """Ends the streams that have no end of their own: events."""
@@ -116,11 +115,12 @@ class Streams:
             pulse.stop(block=False)
 
     def _leave(self, handle: int, producer: Producer | AsyncProducer, stream: Stream) -> None:
-        self._forget(handle)
+        self.forget(handle)
         stream.close()
         producer.cancel(ClientDisconnected("the client has left before the answer was whole"))
 
-    def _forget(self, handle: int) -> None:
+    def forget(self, handle: int) -> None:
+        """A stream has come to its end."""
         self._open.pop(handle, None)
 
     def beat(self) -> bool:

@@ -1,0 +1,45 @@
+"""What tests of streams share: an app with one, and the reading of what comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from tinybeam import Response, Router
+
+if TYPE_CHECKING:
+    from tests.conftest import RawConn
+
+PATIENCE_S = 30
+
+
+def app_of(make: Callable[[Any], Any], **options: Any) -> Router:
+    """An app with one route, which streams what `make(request)` gives."""
+    router = Router()
+
+    @router.get("/", **options)
+    def stream(request: Any) -> Any:
+        source = make(request)
+        return source if isinstance(source, Response) else Response.stream(source)
+
+    router.get("/quick", do="quick")
+    return router
+
+
+def chunks(octets: bytes) -> list[bytes]:
+    """The chunks of a body, the last, empty one among them; what is cut off is left out."""
+    found = []
+    while b"\r\n" in octets:
+        size, _, octets = octets.partition(b"\r\n")
+        found.append(octets[: int(size, 16)])
+        octets = octets[int(size, 16) + 2 :]
+    return found
+
+
+def read_until(conn: RawConn, mark: bytes) -> bytes:
+    octets = b""
+    while mark not in octets:
+        more = conn.sock.recv(65536)
+        assert more, f"the server closed after {octets!r}"
+        octets += more
+    return octets
