@@ -67,9 +67,19 @@ def test_what_is_said_of_a_file_by_itself_is_not_the_handlers_to_say(name: str) 
     with pytest.raises(ValueError, match=f"header {name}: this is said of the file by itself"):
         Response.file("a", headers={name: "x"})
     response = Response.file("a")
-    with pytest.raises(ValueError, match=name):
-        response.add_header(name, "x")
+    for change in (response.add_header, response.set_header):
+        with pytest.raises(ValueError, match=name):
+            change(name, "x")
     Response("a").add_header(name, "x")
+
+
+def test_a_file_is_not_replaced_in_part() -> None:
+    response = Response.file("a", headers={"X-A": "b"})
+    with pytest.raises(ValueError, match="there is no body to be replaced"):
+        response.replace_body(b"x")
+    other = response.copy()
+    other.set_header("X-A", "c")
+    assert (response.header("x-a"), other.header("x-a"), file_of(other)) == ("b", "c", file_of(response))
 
 
 def test_a_content_type_is_said_once() -> None:

@@ -157,7 +157,7 @@ def test_files_behind_plugs_are_not_the_engines(folder: Path) -> None:
     assert router.compile().mounts == ()
     with pytest.raises(HTTPError, match="401"):
         run(router, "/private/files/a.txt")
-    assert run(router, "/public/a.txt").body == b"a file"
+    assert run(router, "/public/a.txt").from_file == ("a.txt", str(folder), None, False)
 
 
 def test_files_that_leave_the_rest_to_routes_cannot_be_behind_plugs(folder: Path) -> None:

@@ -58,6 +58,7 @@ def test_a_directory_that_is_not_there_is_told_with_the_place(tmp_path: Path) ->
         ({"index": "a/b"}, "plain name"),
         ({"index": ""}, "plain name"),
         ({"index": ".."}, "plain name"),
+        ({"headers": {"ETag": "x"}}, "said of the file by itself"),
         ({"immutable": True, "cache_control": "x"}, "give one of them"),
         ({"missing": "index"}, "'404' or 'next'"),
         ({"headers": {"X": "a\r\nb"}}, "control characters"),

@@ -19,6 +19,7 @@ import pytest
 from tinybeam import HTTPError, Request, Response, Router, native
 from tinybeam.errors import ConfigError
 from tinybeam.http import File, FileFields
+from tinybeam.plugs import compress
 from tinybeam.server.engine import Engine
 from tinybeam.testing.local import LocalClient
 
@@ -310,6 +311,52 @@ def test_a_file_may_be_the_answer_to_an_upload(folder: Path, serving: Serving, c
     for _ in range(2):
         reply = conn.reply()
         assert (reply.status, len(reply.body)) == (200, (folder / name).stat().st_size)
+
+
+def test_plugs_see_a_file_before_it_is_sent(folder: Path, serving: Serving, connect: Connect) -> None:
+    seen: list[str] = []
+
+    def guard(request: Request) -> Request:
+        def secure(response: Response) -> Response:
+            seen.append(repr(response))
+            response.set_header("X-Frame-Options", "DENY")
+            return response
+
+        request.before_send(secure)
+        return request
+
+    router = Router(through=[guard, compress(body_bytes_min=0)])
+    router.static("/assets", folder)
+
+    @router.get("/files/{name}")
+    def file(request: Request, name: str) -> Response:
+        return Response.file(folder / name, filename="x", cache_control="no-cache", headers={"X-A": "b"})
+
+    @router.get("/replaced")
+    def replaced(request: Request) -> Path:
+        request.before_send(lambda response: Response("another"))
+        return folder / "a.css"
+
+    conn = connect(serving(router).url)
+    accept = "Accept-Encoding: gzip\r\n"
+    for path in ("/files/a.css", "/assets/a.css"):
+        conn.get(path, extra=f"Range: bytes=2-4\r\n{accept}")
+        reply = conn.reply()
+        assert (reply.status, reply.body, reply.headers["x-frame-options"]) == (206, b"234", "DENY")
+    for path in ("/files/none", "/assets/none"):
+        conn.get(path, extra=accept)
+        reply = conn.reply()
+        assert (reply.status, reply.headers["x-frame-options"]) == (404, "DENY")
+        assert {"cache-control", "content-disposition"}.isdisjoint(reply.headers)
+    conn.get("/replaced")
+    assert conn.reply().body == b"another"
+    assert seen == [
+        f"<Response 200, the file {folder / 'a.css'}>",
+        f"<Response 200, the file {folder / 'a.css'}>",
+        f"<Response 200, the file {folder / 'none'}>",
+        "<Response 404, 21 octets>",
+        "<Response 200, 7 octets>",
+    ]
 
 
 def test_the_access_log_has_what_was_answered(folder: Path, serving: Serving, connect: Connect, caplog: Any) -> None:

@@ -30,7 +30,7 @@ from tinybeam.http.before_send import answer_seen, carry_over
 from tinybeam.http.body import Body, BodyParts
 from tinybeam.http.event import HEARTBEAT, Event
 from tinybeam.http.fields import field_octets_of, is_token
-from tinybeam.http.file import File, FileFields, file_fields, is_missing, refusal_of
+from tinybeam.http.file import File, FileFields, check_file_field, file_fields, is_missing, refusal_of
 from tinybeam.http.headers import Headers
 from tinybeam.http.parts import Encoder, InParts, part_octets
 from tinybeam.http.query import QueryParams
@@ -77,6 +77,7 @@ __all__ = [
     "answer_seen",
     "as_response",
     "beginning",
+    "check_file_field",
     "carry_over",
     "field_octets_of",
     "file_fields",

@@ -98,17 +98,17 @@ class Response:
         """
         self._fields.append(self._checked(name, value))
 
-    def _checked(self, name: str, value: str) -> tuple[str, str]:
-        pair = checked_field(name, value)
-        if self.from_file is not None:
-            check_file_field(*pair)
-        return pair
-
     def set_header(self, name: str, value: str) -> None:
         """Puts a field in the place of all others of that name. Raises ValueError for one that cannot be sent."""
         field = self._checked(name, value)
         self.remove_header(name)
         self._fields.append(field)
+
+    def _checked(self, name: str, value: str) -> tuple[str, str]:
+        field = checked_field(name, value)
+        if self.from_file is not None:
+            check_file_field(*field)
+        return field
 
     def remove_header(self, name: str) -> None:
         """Removes every field of that name; nothing where there is none."""
@@ -134,7 +134,7 @@ class Response:
     def replace_body(self, body: bytes) -> None:
         """Puts other octets in place of the body; the fields stay as they are, so see that they still hold.
 
-        Raises ValueError where the body is a file or comes in parts, or the status has none.
+        Raises ValueError where the body comes in parts or is a file, or the status has none.
         """
         if self.source is not None or self.from_file is not None or not has_body(self._status):
             raise ValueError(f"there is no body to be replaced in {self!r}")
@@ -254,8 +254,7 @@ class Response:
         for pair in response._fields:
             check_file_field(*pair)
         if content_type is not None:
-            response._fields = [pair for pair in response._fields if pair[0].lower() != "content-type"]
-            response.add_header("Content-Type", content_type)
+            response.set_header("Content-Type", content_type)
         if cache_control is not None:
             response.add_header("Cache-Control", cache_control)
         if filename is not None:

@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal, NamedTuple
 
 from tinybeam.errors import ConfigError, HTTPError
-from tinybeam.http import Response, field_octets_of, refusal_of
-from tinybeam.router.delivery import name_beneath, whole_file
+from tinybeam.http import Response, check_file_field, field_octets_of
+from tinybeam.router.delivery import name_beneath
 from tinybeam.router.plug import Plug
 
 HIDDEN: Final = 1
@@ -91,6 +91,8 @@ def mount_of(
     control = IMMUTABLE if immutable else cache_control
     try:
         fields = field_octets_of({**headers, **({} if control is None else {"Cache-Control": control})})
+        for name, value in headers.items():
+            check_file_field(name, value)
     except (TypeError, ValueError) as error:
         raise ConfigError(f"{place}: {error}") from None
     if len(fields) > FIELD_BYTES_MAX:
@@ -100,22 +102,28 @@ def mount_of(
 
 
 def file_handler(mount: Mount) -> Callable[..., Response]:
-    """A handler for `{path:path}` beneath the mount, for where no native engine serves: whole files only."""
+    """A handler for `{path:path}` beneath the mount, for where plugs come first, or no native engine serves."""
     lines = mount.fields.decode("latin-1").split("\r\n")[:-1]
     fields = {key: value for key, _, value in (line.partition(": ") for line in lines)}
+    hidden = bool(mount.flags & HIDDEN)
+    precompressed = bool(mount.flags & PRECOMPRESSED)
 
     def static_file(request: Any, path: str = "") -> Response:
         try:
-            name = name_beneath(mount.directory, path, hidden=bool(mount.flags & HIDDEN))
-            slash = request.path_raw.endswith("/")
-            if os.path.isdir(name) and mount.index_name is not None:
-                if not slash:
-                    return Response.redirect(request.path_raw + "/", 301)
-                name = os.path.join(name, mount.index_name)
-            elif slash:
-                raise HTTPError(404, "there is no such file")
-            return whole_file(request, Response.file(name, headers=fields))
-        except OSError as error:
-            raise refusal_of(error) or HTTPError(404, "there is no such file") from None
+            name = name_beneath(mount.directory, path, hidden=hidden)
+        except OSError:
+            raise HTTPError(404, "there is no such file") from None
+        slash = request.path_raw.endswith("/")
+        if mount.index_name is not None and os.path.isdir(name):
+            if not slash:
+                return Response.redirect(request.path_raw + "/", 301)
+            name, path = os.path.join(name, mount.index_name), os.path.join(path, mount.index_name)
+        elif slash:
+            raise HTTPError(404, "there is no such file")
+        if not os.path.isfile(name):  # said here, it is an answer that plugs see
+            raise HTTPError(404, "there is no such file")
+        if hidden:
+            return Response.file(name, headers=fields, precompressed=precompressed)
+        return Response.file(path, root=mount.directory, headers=fields, precompressed=precompressed)
 
     return static_file

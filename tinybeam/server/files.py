@@ -33,7 +33,7 @@ def send_file(engine: AnyEngine, request: Request, endpoint: Endpoint, response:
     file = response.from_file
     assert file is not None
     if not engine.sends_files:
-        sent: tuple[int, int] | None = _send_whole(engine, request, endpoint, response, file)
+        sent: tuple[int, int] | None = _send_whole(engine, request, endpoint, response)
     else:
         sent = _send(engine, request, endpoint, response, file)
     if access_log and sent is not None:
@@ -50,29 +50,30 @@ def _send(
     try:
         return engine.send_file(request.handle, file, said, response.status, asked, head=request.method == "HEAD")
     except OSError as error:
-        raise refused(request, endpoint, file, error) from error
+        raise refused(request, endpoint, response, error) from error
 
 
-def _send_whole(
-    engine: AnyEngine, request: Request, endpoint: Endpoint, response: Response, file: File
-) -> tuple[int, int]:
+def _send_whole(engine: AnyEngine, request: Request, endpoint: Endpoint, response: Response) -> tuple[int, int]:
     """Reads it here, for an engine that knows nothing of files."""
     try:
         whole = whole_file(request, response)
     except OSError as error:
-        raise refused(request, endpoint, file, error) from error
+        raise refused(request, endpoint, response, error) from error
     engine.respond(_encode([answer(request.handle, whole)]))
     return whole.status, len(whole.body)
 
 
-def refused(request: Request, endpoint: Endpoint, file: File, error: OSError) -> OSError | HTTPError:
+def refused(request: Request, endpoint: Endpoint, response: Response, error: OSError) -> OSError | HTTPError:
     """What to raise for a file that cannot be opened: what the client is told, or the error itself.
 
     Beneath a root it is the client who has named what is not there, and that is not logged: unless there is no root.
     """
-    told = refusal_of(error)
-    if told is None:
+    told, file = refusal_of(error), response.from_file
+    if told is None or file is None:
         return error
+    if request.before_sends is not None:
+        # Plugs have seen the answer with the file and will not see this one: what they have added to it stays.
+        told.headers += tuple(field for field in response.headers if not _is_about_content(field[0].lower()))
     missing = is_missing(error)
     if not missing or file.root is None or not os.path.isdir(file.root):
         values = (request.id, request.method, request.path_raw, endpoint.route, file, error.strerror, told.status)
@@ -80,3 +81,7 @@ def refused(request: Request, endpoint: Endpoint, file: File, error: OSError) ->
             text = "request %s: %s %s in %s: cannot send %s: %s; the client is told %d"
             logger.log(logging.INFO if missing else logging.WARNING, text, *values)
     return told
+
+
+def _is_about_content(name: str) -> bool:
+    return name.startswith("content-") or name in ("cache-control", "expires")

@@ -88,11 +88,11 @@ class _Whole:
     @staticmethod
     def begin(request: Request, endpoint: Endpoint, response: Response) -> Answer:
         """Reads the file; or runs the source to its end, or to where it waits for a message that nobody would send."""
-        if (file := response.from_file) is not None:
+        if response.from_file is not None:
             try:
                 response = whole_file(request, response)
             except OSError as error:
-                raise refused(request, endpoint, file, error) from error
+                raise refused(request, endpoint, response, error) from error
             return request.handle, response.status, response.field_octets(), response.body
         octets = []
         source: Any = response.source
