@@ -16,7 +16,7 @@ from typing import Final
 import msgspec
 
 from tinybeam.errors import HTTPError
-from tinybeam.http import File, Request, Response, answer, file_fields, is_missing, refusal_of
+from tinybeam.http import Request, Response, answer, file_fields, is_missing, refusal_of
 from tinybeam.router import Endpoint, whole_file
 from tinybeam.server.access import log_line
 from tinybeam.server.engines import AnyEngine
@@ -30,35 +30,27 @@ _CONDITIONAL: Final = ("GET", "HEAD")
 def send_file(engine: AnyEngine, request: Request, endpoint: Endpoint, response: Response, *, access_log: bool) -> None:
     """Answers a request with its file. Raises HTTPError, or else OSError, when it cannot be opened or read."""
     started_s = monotonic()
-    file = response.from_file
-    assert file is not None
-    if not engine.sends_files:
-        sent: tuple[int, int] | None = _send_whole(engine, request, endpoint, response)
-    else:
-        sent = _send(engine, request, endpoint, response, file)
+    try:
+        sent = _send(engine, request, response) if engine.sends_files else _send_whole(engine, request, response)
+    except OSError as error:
+        raise refused(request, endpoint, response, error) from error
     if access_log and sent is not None:
         status, length = sent
         log_line(request, status, length, monotonic() - started_s)
 
 
-def _send(
-    engine: AnyEngine, request: Request, endpoint: Endpoint, response: Response, file: File
-) -> tuple[int, int] | None:
+def _send(engine: AnyEngine, request: Request, response: Response) -> tuple[int, int] | None:
+    file = response.from_file
+    assert file is not None
     # Conditions and ranges are for the methods that read (RFC 9110 sections 13.2.1 and 14.2).
     asked = request.fields_raw if request.method in _CONDITIONAL else None
     said = file_fields(response.headers)
-    try:
-        return engine.send_file(request.handle, file, said, response.status, asked, head=request.method == "HEAD")
-    except OSError as error:
-        raise refused(request, endpoint, response, error) from error
+    return engine.send_file(request.handle, file, said, response.status, asked, head=request.method == "HEAD")
 
 
-def _send_whole(engine: AnyEngine, request: Request, endpoint: Endpoint, response: Response) -> tuple[int, int]:
+def _send_whole(engine: AnyEngine, request: Request, response: Response) -> tuple[int, int]:
     """Reads it here, for an engine that knows nothing of files."""
-    try:
-        whole = whole_file(request, response)
-    except OSError as error:
-        raise refused(request, endpoint, response, error) from error
+    whole = whole_file(request, response)
     engine.respond(_encode([answer(request.handle, whole)]))
     return whole.status, len(whole.body)
 
