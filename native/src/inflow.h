@@ -13,7 +13,7 @@
 
 #include "room.h"
 
-enum { INFLOW_HIGH = 256 * 1024, INFLOW_LOW = 64 * 1024 };
+enum { INFLOW_HIGH = 128 * 1024, INFLOW_LOW = 64 * 1024 };
 
 /* How a body ends. */
 enum {

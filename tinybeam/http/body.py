@@ -21,7 +21,7 @@ from tinybeam.errors import HTTPError
 logger = logging.getLogger("tinybeam.server")
 
 # Of a body that is asked for as a file, so much is held in memory.
-SPOOL_BYTES: Final = 1 << 20
+SPOOL_BYTES: Final = 256 * 1024
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 

@@ -139,7 +139,7 @@ class Request(msgspec.Struct, array_like=True, frozen=True, eq=False, dict=True)
         return self._body.save(path)
 
     def file(self) -> IO[bytes]:
-        """The body, or what is left of it, as a temporary file, which goes when it is closed; up to 1 MiB in memory.
+        """The body, or what is left of it, as a temporary file, which goes when it is closed; up to 256 KiB in memory.
 
         Raises what `save` raises.
         """
