@@ -1,6 +1,7 @@
 """What streams and files cost: `.venv-bench/bin/python benchmarks/bodies.py [--rounds N] [--gib N] ...`.
 
-Owns:  the CPU of a streamed MiB beside uvicorn's, and that of files beside nginx's; the other two are asked for theirs.
+Owns:  the CPU of a streamed MiB beside uvicorn's, and that of files beside nginx's and granian's; the other
+       two are asked for theirs.
 Knows: that figures count only beside those of the same moment, so servers take turns.
 Never: a server's own compression, access log or more than one worker.
 """
@@ -49,6 +50,12 @@ def _nginx(port: int, scratch: Path) -> list[str]:
     return [find_nginx() or "nginx", "-c", str(conf)]
 
 
+def _granian(port: int, scratch: Path) -> list[str]:
+    files = ["--static-path-route", "/files", "--static-path-mount", os.environ["BENCH_FILES"]]
+    common = ["--interface", "asgi", "--no-ws", "--host", "127.0.0.1", "--port", str(port), "--log-level", "critical"]
+    return [sys.executable, "-m", "granian", *common, *files, "benchmarks.apps.bodies_asgi:app"]
+
+
 def _pairs(
     own: Running, other: Running, scenario: Scenario, rounds: int, seconds: float, beside: Scenario | None = None
 ) -> str:
@@ -86,12 +93,13 @@ def main() -> None:
                     other.check(_MIB)
                     own.check(_MIB)
                     print(f"streamed MiB / {title}: {_pairs(own, other, _MIB, options.rounds, options.seconds)}")
-            with start(Server("nginx", "nginx", _nginx, lambda: "")) as other:
-                for name, size in _FILES.items():
-                    scenario = Scenario(name, f"a file of {size} octets", f"/files/{name}", b"x" * size, ">= 0.9")
-                    other.check(scenario)
-                    own.check(scenario)
-                    print(f"{name} / nginx: {_pairs(own, other, scenario, options.rounds, options.seconds)}")
+            for peer, command in (("nginx", _nginx), ("granian", _granian)):
+                with start(Server(peer, peer, command, lambda: "")) as other:
+                    for name, size in _FILES.items():
+                        scenario = Scenario(name, f"a file of {size} octets", f"/files/{name}", b"x" * size, ">= 0.9")
+                        other.check(scenario)
+                        own.check(scenario)
+                        print(f"{name} / {peer}: {_pairs(own, other, scenario, options.rounds, options.seconds)}")
             for name, size in _FILES.items():
                 static = Scenario(name, f"a file of {size} octets", f"/files/{name}", b"x" * size, "")
                 for way, title in (("path", "a Path from a handler"), ("handled", "Response.file with a root")):

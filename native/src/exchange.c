@@ -124,7 +124,7 @@ void exchange_keep(conn_room *room, conn *con, exchange *ex, response res, const
 static void exchange_decline_body(const conn_room *room, conn *con, exchange *ex) {
     conn_request *request = con->request;
     const bool held_back = request->expects && (request->offered || con->continue_due);
-    const bool lasts = ex->keep_alive && !con->closing && !room->draining;
+    const bool lasts = ex->keep_alive && !room->draining;
     ex->offered = false;
     con->continue_due = false;
     if (lasts && !held_back && body_left(&request->state) <= EXCHANGE_DISCARD_MAX) {
@@ -258,7 +258,7 @@ void exchange_flow(conn_room *room, uint32_t slot, uint64_t bytes_max) {
     request->limits.bytes_max = bytes_max;
     request->offered = ex->offered = false;
     request->flowing = true;
-    con->continue_due = request->expects && ex->stream == STREAM_NONE; /* after the answer's head it is too late */
+    con->continue_due = request->expects && ex->stream == STREAM_NONE;
 }
 
 void exchange_extend(conn_room *room, uint32_t slot) {

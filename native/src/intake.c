@@ -291,11 +291,9 @@ static intake_step intake_end_body(conn_room *room, conn *con) {
 static void intake_break_off(conn_room *room, conn *con, uint32_t status) {
     if (con->request->flowing) {
         inflow_end(room, con->request->slot, status, NULL);
-        room->handles.slots[con->request->slot].keep_alive = false;
         stats_add(&room->stats.requests_refused, 1);
     }
     con->closing = true;
-    con->continue_due = false;
     con->lingered++; /* see conn_end */
     room_drop_request(con);
 }
@@ -343,7 +341,7 @@ static intake_step intake_next_part(conn_room *room, conn *con, const uint8_t *o
 
 static intake_step intake_next_body(conn_room *room, conn *con, const uint8_t *octets, size_t len, size_t *used) {
     conn_request *request = con->request;
-    if (request->offered || request->held) {
+    if (request->offered) {
         return INTAKE_TURN;
     }
     if (request->flowing || request->discard) {

@@ -51,6 +51,7 @@ void stream_begin(conn_room *room, uint32_t slot, const answer *ans) {
     ex->chunked = res.framing == RESPONSE_CHUNKED;
     ex->keep_alive = ex->keep_alive && (res.framing != RESPONSE_UNTIL_CLOSE || bare);
     ex->left = ans->length;
+    con->continue_due = false; /* after the head it would be too late */
     const bool first = con->first == slot;
     /* The body comes later: its octets are not counted on here. */
     exchange_kind kind = exchange_kind_of(ex);

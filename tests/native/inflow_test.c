@@ -63,6 +63,19 @@ static void finish(rig *bench, int client) {
     rig_close(bench);
 }
 
+static void stream(rig *bench, uint64_t handle, uint32_t kind, const char *text) {
+    uint8_t out[256];
+    uint8_t *at = term_write_array(out, 1);
+    if (kind == TB_KIND_STREAM) {
+        at = term_write_uint64(term_write_uint64(term_write_array(at, 5), handle), kind);
+        at = term_write_uint64(term_write_nil(term_write_uint64(at, 200)), TB_LENGTH_UNKNOWN);
+    } else {
+        at = term_write_uint64(term_write_uint64(term_write_array(at, 3), handle), kind);
+        at = term_write_bin(at, text, strlen(text));
+    }
+    CHECK_INT(reception_post(&bench->sched, out, (size_t)(at - out)), TB_OK);
+}
+
 static void a_body_is_read_in_parts_as_it_comes(void) {
     rig *bench = bench_open();
     int client = rig_connect(bench);
@@ -112,6 +125,71 @@ static void nobody_is_asked_for_a_body_before_its_reader_wants_it(void) {
     finish(bench, client);
 }
 
+static void nobody_is_told_to_continue_who_has_gone_on_or_is_answered_already(void) {
+    rig *bench = bench_open();
+    int client = rig_connect(bench);
+    uint64_t handle = begin(bench, client, POST("/a") EXPECT "Content-Length: 4\r\n\r\nab", 10);
+    CHECK_INT(first(bench, handle), 2);
+    rig_send(client, "cd");
+    rig_poll(bench);
+    rig_answer(bench, handle, "thanks");
+    rig_poll(bench);
+    CHECK_INT(rig_count(rig_receive(bench, client), "100 Continue"), 0);
+    handle = begin(bench, client, POST("/b") EXPECT "Content-Length: 4\r\n\r\n", 10);
+    stream(bench, handle, TB_KIND_STREAM, "");
+    CHECK_INT(take(bench, handle, 10), TB_EWAIT);
+    rig_poll(bench);
+    CHECK_INT(rig_count(rig_receive(bench, client), "HTTP/1.1 200 OK"), 1);
+    CHECK_INT(rig_count(bench->got, "100 Continue"), 0);
+    close(client);
+    rig_close(bench);
+}
+
+static void nothing_is_read_behind_a_body_that_was_the_last(void) {
+    rig *bench = bench_open();
+    int client = rig_connect(bench);
+    const char *request = "GET /a HTTP/1.1\r\nHost: a\r\n" CLOSE "Content-Length: 3\r\n\r\nabc" GET("/b");
+    const uint64_t handle = begin(bench, client, request, 10);
+    CHECK_INT(first(bench, handle), 3);
+    rig_poll(bench);
+    CHECK_INT(bench->bat.count, 0);
+    rig_answer(bench, handle, "thanks");
+    CHECK_INT(rig_serve(bench), 0);
+    finish(bench, client);
+}
+
+static void a_drain_does_not_wait_for_what_nobody_reads(void) {
+    rig *bench = bench_open();
+    int client = rig_connect(bench);
+    const uint64_t handle = begin(bench, client, POST("/a") "Content-Length: 9\r\n\r\nabc", 9);
+    atomic_store(&bench->sched.drain_due, true);
+    rig_poll(bench);
+    rig_answer(bench, handle, "enough");
+    rig_poll(bench);
+    rig_receive(bench, client);
+    CHECK_INT(rig_count(bench->got, "\r\nConnection: close\r\n"), 1);
+    CHECK(bench->eof);
+    finish(bench, client);
+}
+
+static void a_request_behind_others_knows_that_its_client_has_shut_its_side(void) {
+    rig *bench = bench_open();
+    int client = rig_connect(bench);
+    rig_send(client, POST("/a") "\r\n" GET("/b"));
+    rig_poll(bench);
+    const uint64_t first_handle = bench->handles[0];
+    shutdown(client, SHUT_WR);
+    rig_poll(bench);
+    CHECK_INT(handle_client(&bench->sched.room.handles, first_handle), TB_EDISCONNECTED);
+    rig_answer(bench, first_handle, "a");
+    rig_poll(bench);
+    CHECK_INT(bench->bat.count, 1);
+    CHECK_INT(handle_client(&bench->sched.room.handles, bench->handles[0]), TB_EDISCONNECTED);
+    rig_answer(bench, bench->handles[0], "b");
+    rig_poll(bench);
+    finish(bench, client);
+}
+
 static void a_client_is_not_read_while_its_reader_has_enough(void) {
     rig *bench = bench_open();
     int client = rig_connect(bench);
@@ -132,6 +210,7 @@ static void a_client_is_not_read_while_its_reader_has_enough(void) {
     CHECK(sent < total / 2);
     uint64_t news[1 + 2 * TB_NEWS_MAX];
     news_take(&bench->sched.room, news, TB_NEWS_MAX);
+    CHECK(rig_conn(bench)->in.len == 0); /* nor are its octets kept elsewhere */
     const int64_t there = take(bench, handle, sizeof into);
     CHECK(there >= INFLOW_HIGH && there <= INFLOW_HIGH + 128 * 1024);
     for (int64_t n = there; n > 0 || n == TB_EWAIT; n = take(bench, handle, 10000)) {
@@ -217,6 +296,7 @@ static void a_body_that_takes_too_long_is_told_to_its_reader(void) {
     rig_answer(bench, handle, "no");
     rig_poll(bench);
     CHECK_INT(rig_count(rig_receive(bench, client), "\r\nConnection: close\r\n"), 1);
+    CHECK(rig_conn(bench)->lingering); /* what is on its way must not reset it */
     finish(bench, client);
 }
 
@@ -406,19 +486,6 @@ static void the_deadline_of_a_request_is_counted_from_the_last_octets_of_its_bod
     finish(bench, client);
 }
 
-static void stream(rig *bench, uint64_t handle, uint32_t kind, const char *text) {
-    uint8_t out[256];
-    uint8_t *at = term_write_array(out, 1);
-    if (kind == TB_KIND_STREAM) {
-        at = term_write_uint64(term_write_uint64(term_write_array(at, 5), handle), kind);
-        at = term_write_uint64(term_write_nil(term_write_uint64(at, 200)), TB_LENGTH_UNKNOWN);
-    } else {
-        at = term_write_uint64(term_write_uint64(term_write_array(at, 3), handle), kind);
-        at = term_write_bin(at, text, strlen(text));
-    }
-    CHECK_INT(reception_post(&bench->sched, out, (size_t)(at - out)), TB_OK);
-}
-
 static void an_answer_in_parts_may_be_made_of_the_body_while_that_comes(void) {
     static const char *const extra[] = {"", CLOSE};
     for (unsigned i = 0; i < 2; i++) {
@@ -559,6 +626,10 @@ static void readers_that_never_come_back_leave_nothing(void) {
 int main(void) {
     RUN(a_body_is_read_in_parts_as_it_comes);
     RUN(nobody_is_asked_for_a_body_before_its_reader_wants_it);
+    RUN(nobody_is_told_to_continue_who_has_gone_on_or_is_answered_already);
+    RUN(nothing_is_read_behind_a_body_that_was_the_last);
+    RUN(a_drain_does_not_wait_for_what_nobody_reads);
+    RUN(a_request_behind_others_knows_that_its_client_has_shut_its_side);
     RUN(a_client_is_not_read_while_its_reader_has_enough);
     RUN(a_body_that_breaks_off_is_told_to_its_reader);
     RUN(a_body_that_is_announced_too_long_is_refused_at_the_first_look);

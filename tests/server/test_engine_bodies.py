@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 encode = msgspec.msgpack.encode
 ENDLESS = (1 << 64) - 1
-HIGH = 256 * 1024
+HIGH = 128 * 1024
 NEXT = b"GET /next HTTP/1.1\r\nHost: t\r\n\r\n"
 
 

@@ -98,7 +98,7 @@ def check_file_field(name: str, value: str) -> None:
 
 
 def attachment(filename: str) -> str:
-    """The value of Content-Disposition that has a client save the file, under this name.
+    r"""The value of Content-Disposition that has a client save the file, under this name.
 
     What no file name can have, a slash say, becomes "_". Raises ValueError for an empty name.
 

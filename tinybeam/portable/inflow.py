@@ -14,7 +14,7 @@ from tinybeam.portable import news
 from tinybeam.portable.room import Room
 from tinybeam.portable.state import Exchange, Inflow
 
-HIGH_BYTES: Final = 256 * 1024
+HIGH_BYTES: Final = 128 * 1024
 LOW_BYTES: Final = 64 * 1024
 
 # How a body ends: it is all there; the client has left. Or with a status to refuse it with.

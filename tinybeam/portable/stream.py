@@ -32,6 +32,7 @@ def begin(room: Room, connection: ConnectionState, exchange: Exchange, reply: Re
     bare = exchange.head or bodiless
     if framing == response.UNTIL_CLOSE and not bare:
         exchange.keep_alive = False
+    connection.continue_due = False  # after the head it would be too late
     first = connection.exchanges[0] is exchange
     if first:
         chain.write_head(room, connection, exchange.kind, reply, framing)
