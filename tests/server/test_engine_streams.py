@@ -10,7 +10,17 @@ import msgspec
 import pytest
 
 from tinybeam import contract
-from tinybeam.http import KIND_ASK, KIND_CUT, KIND_END, KIND_HINTS, KIND_PART, KIND_STREAM, KIND_TEXT, LENGTH_UNKNOWN
+from tinybeam.http import (
+    KIND_ASK,
+    KIND_CUT,
+    KIND_END,
+    KIND_HINTS,
+    KIND_LAST,
+    KIND_PART,
+    KIND_STREAM,
+    KIND_TEXT,
+    LENGTH_UNKNOWN,
+)
 
 if TYPE_CHECKING:
     from tests.server.conftest import Rig, Rigs
@@ -390,7 +400,22 @@ def test_a_part_ends_the_sleep_of_the_holder(rig: Rig) -> None:
     assert rig.port.news() == [(handle, contract.NEWS_MORE)]
 
 
-@pytest.mark.parametrize("kind", [0, KIND_TEXT, KIND_STREAM, KIND_HINTS + 1])
+@pytest.mark.parametrize(
+    ("length", "body"), [(LENGTH_UNKNOWN, b"6\r\nhello \r\n5\r\nworld\r\n0\r\n\r\n"), (11, b"hello world")]
+)
+def test_the_last_part_brings_the_end_with_it(rig: Rig, length: int, body: bytes) -> None:
+    [handle] = handles(rig, get())
+    begin(rig, handle, length)
+    assert news_of(rig, contract.NEWS_MORE) == [handle]
+    rig.engine.push(handle, KIND_PART, b"hello ")
+    rig.engine.push(handle, KIND_LAST, b"world")
+    assert news(rig) == []
+    assert read(rig, body).endswith(b"\r\n\r\n" + body)
+    assert rig.engine.stats()["streams"] == 0
+    assert is_served(rig)
+
+
+@pytest.mark.parametrize("kind", [0, KIND_TEXT, KIND_STREAM, KIND_LAST + 1])
 def test_what_is_no_part_is_not_taken(rig: Rig, kind: int) -> None:
     assert rig.engine.push(1, kind, b"") == contract.EINVAL
 
