@@ -389,6 +389,25 @@ def test_an_answer_may_be_made_of_the_body_while_that_comes(serving: Serving, co
             answered += conn.sock.recv(65536)
 
 
+def test_nobody_is_told_to_continue_behind_the_head_of_an_answer(serving: Serving, connect: Connect) -> None:
+    router = Router()
+
+    @router.post("/", stream=True)
+    def echo(request: Any) -> Response:
+        return Response.stream(part.upper() for part in request.stream())
+
+    conn = connect(serving(router).url)
+    post(conn, "/", 5, EXPECT)
+    answered = b""
+    while b"\r\n\r\n" not in answered:
+        answered += conn.sock.recv(65536)
+    conn.send(b"hello")
+    while not answered.endswith(b"0\r\n\r\n"):
+        answered += conn.sock.recv(65536)
+    assert b"HELLO" in answered
+    assert b"100 Continue" not in answered
+
+
 def test_what_nobody_reads_is_thrown_away_or_ends_the_connection(serving: Serving, connect: Connect) -> None:
     router = Router()
     router.post("/", stream=True, body_bytes_max=None)(lambda request: "no, thank you")
