@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from ctypes import POINTER, c_char_p, c_int32, c_int64, c_size_t, c_uint8, c_uint16, c_uint32, c_uint64, c_void_p
 from pathlib import Path
@@ -260,3 +262,38 @@ def test_a_library_that_lacks_a_call_is_refused(load_from: Callable[[str], ctype
     with pytest.raises(NativeError, match="tb_engine_respond") as caught:
         load_from(path)
     assert path in str(caught.value)
+
+
+def test_threads_share_as_many_arenas_as_they_are_told_unless_the_environment_says() -> None:
+    program = """
+import ctypes, threading
+from tinybeam.native import limit_arenas
+told = limit_arenas(2)
+libc = ctypes.CDLL(None)
+libc.malloc.restype = ctypes.c_void_p
+gate = threading.Barrier(9)
+
+def take():
+    for _ in range(100):
+        libc.malloc(1000)
+    gate.wait()
+
+for _ in range(8):
+    threading.Thread(target=take).start()
+gate.wait()
+libc.malloc_info(0, ctypes.c_void_p.in_dll(libc, "stdout"))
+libc.fflush(None)
+print(told)
+"""
+    if not hasattr(ctypes.CDLL(None), "malloc_info"):
+        pytest.skip("this C library has no arenas")
+    for environment, told, most in ((), True, 2), ((("MALLOC_ARENA_MAX", "5"),), False, 5):
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, **dict(environment)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert f"{told}" in done.stdout
+        assert 1 <= done.stdout.count("<heap nr=") <= most

@@ -33,6 +33,8 @@ from tinybeam.errors import NativeError
 ABI_VERSION: Final = 5
 LIBRARY_VARIABLE: Final = "TINYBEAM_LIBRARY"
 NO_RUNNER: Final = 0xFFFF_FFFF
+# Of glibc's malloc.h.
+_M_ARENA_MAX: Final = -8
 
 FILE_HEAD: Final = 1
 FILE_PRECOMPRESSED: Final = 2
@@ -159,6 +161,18 @@ def _check(library: ctypes.CDLL, path: str, build: str) -> None:
     sizes = (library.tb_config_size(), library.tb_stats_size())
     if sizes != (ctypes.sizeof(EngineConfig), ctypes.sizeof(EngineStats)):
         raise NativeError(f"the engine's library {path} has structs of other sizes {sizes}; {build}")
+
+
+def limit_arenas(most: int) -> bool:
+    """Has all threads of this process share so many of glibc's arenas, from which malloc takes memory. False where
+    there are none, or MALLOC_ARENA_MAX says how many there shall be.
+
+    By itself glibc makes up to eight for each core as threads come, and each keeps what was ever needed in it.
+    """
+    if "MALLOC_ARENA_MAX" in os.environ:
+        return False
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    return mallopt is not None and mallopt(_M_ARENA_MAX, most) == 1
 
 
 def empty_pointer() -> c_void_p:

@@ -16,6 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 from tinybeam.cli import main
+from tinybeam.cli import run as run_module
 from tinybeam.config import Config
 from tinybeam.testing.live import LiveClient
 
@@ -303,3 +304,13 @@ def test_the_help_names_every_flag_and_the_exit_codes() -> None:
         assert f"--{name.replace('_', '-')} " in text
     assert "Exit codes:" in text
     assert "TINYBEAM_HOST" in text
+
+
+def test_threads_of_the_program_share_what_malloc_keeps(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    order: list[str] = []
+    monkeypatch.setattr(run_module, "share_memory", lambda: order.append("share"))
+    monkeypatch.setattr(run_module, "load_app", lambda *_: order.append("load"))
+    monkeypatch.setattr(run_module, "serve", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        CliRunner().invoke(main, ["run", "hello:router", "--app-dir", str(tmp_path)], catch_exceptions=False)
+    assert order == ["share", "load"]

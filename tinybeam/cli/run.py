@@ -24,7 +24,7 @@ from tinybeam.cli.signals import SignalWatch
 from tinybeam.cli.watch import Selection
 from tinybeam.config import Config
 from tinybeam.errors import ConfigError, TinybeamError
-from tinybeam.server import serve
+from tinybeam.server import serve, share_memory
 
 EXIT_START_FAILED: Final = 3
 
@@ -110,6 +110,7 @@ def _serve(target: str, app_dir: str, config: Config, lifeline_fd: int | None, l
     lifeline = None
     if lifeline_fd is not None:
         lifeline = Lifeline(lifeline_fd, config.drain_timeout_ms / 1000 + END_GRACE_S)
+    share_memory()  # before there are threads
     try:
         running = serve(load_app(target, app_dir), config)
     except TinybeamError as error:

@@ -7,8 +7,9 @@ Never: a difference: who is given an engine does not know which it is.
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from tinybeam.config import Config
 from tinybeam.errors import NativeError
@@ -16,6 +17,9 @@ from tinybeam.http import File, FileFields
 from tinybeam.portable import PortableEngine
 
 logger = logging.getLogger("tinybeam.server")
+
+# One is what a single thread would have, and a second one keeps two from waiting for each other.
+ARENAS_MAX: Final = 2
 
 
 class AnyPart(Protocol):
@@ -73,6 +77,14 @@ class AnyEngine(Protocol):
     def stats(self) -> dict[str, int]: ...
     def close(self) -> bool: ...
     def open_port(self) -> AnyPort: ...
+
+
+def share_memory() -> None:
+    """For an OS process that is all the server's: has its threads share what malloc keeps, where they can."""
+    with contextlib.suppress(ImportError):
+        from tinybeam.native import limit_arenas  # as below
+
+        limit_arenas(ARENAS_MAX)
 
 
 def open_engine(config: Config, body_offer_bytes: int = 0) -> AnyEngine:
