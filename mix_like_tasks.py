@@ -112,7 +112,7 @@ def test_asan(arguments: list[str]) -> NoReturn:
     # What runs other programs, which do not take kindly to a preloaded sanitizer, or has sanitizers of its own.
     left_out = ["tests/fuzz", "tests/oracle", "tests/native/test_c_units.py"]
     # And what measures memory and time.
-    left_out += [f"tests/faults/test_{name}.py" for name in ("bombs", "descriptors", "pipelines")]
+    left_out += [f"tests/faults/test_{name}.py" for name in ("bombs", "descriptors", "downloads", "pipelines")]
     left_out += [f"tests/test_{name}.py" for name in ("foreign_clients", "tasks", "wheel")]
     os.chdir(ROOT)
     # The portable engine has nothing that a sanitizer could see.
