@@ -357,6 +357,7 @@ static void step(uint8_t op, fuzz_script *script, run_log *log) {
             flow_one(log, index);
         } else if (log->len > 0 && log->items[index].waits) {
             log->calm = log->calm && operand % 2 == 0;
+            log->skips = log->skips || operand % 2 != 0; /* one that is too long for that is refused alone */
             continue_one(log, index, operand % 2 == 0 ? BODY_MAX : operand);
         }
         break;
