@@ -349,7 +349,7 @@ void exchange_answer(conn_room *room, uint32_t slot, const answer *ans) {
     if (!exchange_heed(room, slot, ans)) {
         return;
     }
-    if (exchange_awaits_body(con, slot) && !(ans->kind == TB_KIND_STREAM && inflow_read(room, slot))) {
+    if (exchange_awaits_body(con, slot) && !(ans->kind == TB_KIND_STREAM && inflow_has_reader(room, slot))) {
         exchange_decline_body(room, con, ex);
     }
     if (ans->kind == TB_KIND_STREAM) {

@@ -182,7 +182,7 @@ void inflow_take_wanted(conn_room *room) {
     }
 }
 
-bool inflow_read(conn_room *room, uint32_t slot) {
+bool inflow_has_reader(conn_room *room, uint32_t slot) {
     pthread_mutex_lock(&room->inflow_lock);
     const bool read = room->handles.slots[slot].inflow != NULL;
     pthread_mutex_unlock(&room->inflow_lock);

@@ -39,7 +39,7 @@ bool inflow_pending(conn_room *room);
 /* Has the bodies that readers want read on. */
 void inflow_take_wanted(conn_room *room);
 /* Whether there is a reader. */
-bool inflow_read(conn_room *room, uint32_t slot);
+bool inflow_has_reader(conn_room *room, uint32_t slot);
 /* Octets of the body have come. False when memory is out. */
 bool inflow_push(conn_room *room, conn *con, const uint8_t *octets, size_t len);
 /* No more will come. Takes the lines of the trailer section over, if there are any. */

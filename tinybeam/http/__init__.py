@@ -37,7 +37,7 @@ from tinybeam.http.query import QueryParams
 from tinybeam.http.request import Request
 from tinybeam.http.response import Response
 from tinybeam.http.status import has_body, reason
-from tinybeam.http.streamed_request import ArrivingBody, StreamedRequest, streamed
+from tinybeam.http.streamed_request import StreamedRequest, streamed
 from tinybeam.http.wire import NoWire, Wire, wired
 
 __all__ = [
@@ -56,7 +56,6 @@ __all__ = [
     "KIND_TEXT",
     "LENGTH_UNKNOWN",
     "Answer",
-    "ArrivingBody",
     "Body",
     "BodyParts",
     "Continue",

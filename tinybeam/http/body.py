@@ -26,7 +26,7 @@ _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class Body:
-    """A body that is all there. Those that still come give `_take` and `_take_async` another meaning."""
+    """A body that is all there. Those that still come give `_take`, `_take_async` and `trailers` another meaning."""
 
     __slots__ = ("_at", "_rest")
 
@@ -42,6 +42,13 @@ class Body:
     async def _take_async(self) -> bytes:
         """The same without holding up the event loop."""
         return b""
+
+    def trailers(self) -> bytes:
+        """What came after it, as `Request.trailers_raw`; here that has come with the request.
+
+        Raises RuntimeError before the end of a body that still comes.
+        """
+        return b"\n"
 
     def _left(self) -> bytes:
         rest, at = self._rest, self._at

@@ -7,22 +7,10 @@ Never: reads before it is asked to: until then the client has not been told to s
 
 from __future__ import annotations
 
-from typing import Any
-
 from tinybeam.http.body import Body
 from tinybeam.http.headers import Headers
 from tinybeam.http.lazy import lazy
 from tinybeam.http.request import Request
-
-
-class ArrivingBody(Body):
-    """A body that has trailers at its end."""
-
-    __slots__ = ()
-
-    def trailers(self) -> bytes:
-        """The trailer section, as `Request.trailers_raw`. Raises RuntimeError before the end of the body."""
-        raise NotImplementedError
 
 
 class StreamedRequest(Request, frozen=True, eq=False, dict=True):
@@ -35,8 +23,7 @@ class StreamedRequest(Request, frozen=True, eq=False, dict=True):
     @lazy
     def trailers(self) -> Headers:
         """The fields that came after the body. Raises RuntimeError before that was read to its end."""
-        body: Any = self._body
-        return Headers(body.trailers())
+        return Headers(self._body.trailers())
 
 
 def _whole(self: StreamedRequest) -> bytes:
@@ -51,7 +38,7 @@ def _whole(self: StreamedRequest) -> bytes:
 StreamedRequest.body = property(_whole)  # type: ignore[assignment]
 
 
-def streamed(cls: type[StreamedRequest], request: Request, body: ArrivingBody) -> StreamedRequest:
+def streamed(cls: type[StreamedRequest], request: Request, body: Body) -> StreamedRequest:
     """The request that was offered, with the body that is on its way."""
     made = cls(
         request.handle,

@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 
 from tinybeam import contract
 from tinybeam.errors import ClientDisconnected, HTTPError
-from tinybeam.http import ArrivingBody
+from tinybeam.http import Body
 from tinybeam.process import this_thread
 from tinybeam.server.engines import AnyPart
 
@@ -65,7 +65,7 @@ class Bodies:
             wake()
 
 
-class EngineBody(ArrivingBody):
+class EngineBody(Body):
     """A body on its way. One reader at a time, in any thread."""
 
     __slots__ = ("_bodies", "_buffer", "_ended", "_handle", "_reading")
