@@ -398,3 +398,76 @@ def test_a_child_of_a_fork_does_not_hang_on_what_the_parent_was_doing() -> None:
         """
     )
     assert output == "told\n"
+
+
+def test_the_import_starts_no_thread_and_a_child_of_a_fork_has_only_the_one_that_forked() -> None:
+    output = _python(
+        """
+        import os, threading
+        from tinybeam.process import Task
+        import tinybeam.server
+        print([thread.name for thread in threading.enumerate()])
+        Task.await_(Task.async_(pow, 2, 3))  # from here on there are others
+        if os.fork() == 0:
+            os._exit(threading.active_count())
+        print(os.waitstatus_to_exitcode(os.wait()[1]))
+        """
+    )
+    assert output == "['MainThread']\n1\n"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_child_of_a_fork_does_not_end_the_guests_of_threads_that_it_has_not() -> None:
+    # It would begin with a lock that nobody is there to let go of.
+    output = _python(
+        """
+        import os, threading
+        from tinybeam.process import bonds, monitor, receive, self_ref
+        here, go = threading.Barrier(3), threading.Event()
+        guests = []
+        def be_a_guest():
+            guests.append(self_ref())
+            here.wait(); go.wait()
+        def hold():
+            with bonds.lock:
+                here.wait(); go.wait()
+        threads = [threading.Thread(target=target) for target in (be_a_guest, hold)]
+        threads[0].start()
+        while not guests: pass
+        threads[1].start()
+        here.wait()
+        if os.fork() == 0:
+            os._exit(3)
+        print(os.waitstatus_to_exitcode(os.wait()[1]))
+        go.set()
+        monitor(guests[0])
+        print(receive(30).reason)
+        """
+    )
+    assert output == "3\nnormal\n"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_guest_that_forks_ends_with_its_thread_in_the_child_too() -> None:
+    output = _python(
+        """
+        import os, threading
+        from tinybeam.process import monitor, receive, self_ref
+        def fork():
+            me = self_ref()
+            if os.fork() == 0:
+                watcher = threading.Thread(target=watch, args=(me,))
+                watcher.start()
+                started.wait()
+        started = threading.Event()
+        def watch(ref):
+            monitor(ref)
+            started.set()
+            os.write(1, f"child: {receive(30).reason}\\n".encode())
+        forker = threading.Thread(target=fork)
+        forker.start(); forker.join()
+        os.wait()
+        print("parent")
+        """
+    )
+    assert output == "child: normal\nparent\n"

@@ -12,6 +12,7 @@ import os
 from tinybeam.process import bonds
 from tinybeam.process.blocking import blockers
 from tinybeam.process.crew import crew
+from tinybeam.process.guest import stay_in_child
 from tinybeam.process.here import local
 from tinybeam.process.pool import pool
 from tinybeam.process.ready_queue import ready
@@ -22,6 +23,7 @@ def forget_threads() -> None:
     """In the child, where only the thread that forked is left: begins anew, with an empty queue and no timers."""
     bonds.begin_anew()
     local.here.runner = None
+    stay_in_child()
     crew.begin_anew()
     pool.begin_anew()
     blockers.pool.begin_anew()

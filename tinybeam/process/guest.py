@@ -7,6 +7,7 @@ Never: dies of a link; a guest always traps exits, since nobody can end a thread
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from tinybeam.process import bonds, ending, here
@@ -30,13 +31,16 @@ class Guest(Process):
 class _Stay:
     """Ends a guest when the thread's own storage goes."""
 
-    __slots__ = ("process",)
+    __slots__ = ("pid", "process")
 
     def __init__(self, process: Guest) -> None:
         self.process = process
+        self.pid = os.getpid()
 
     def __del__(self) -> None:
         try:
+            if os.getpid() != self.pid:
+                return  # the thread is not in this child of a fork, and who held the lock may not be either
             ending.bury(self.process, NORMAL)
         except Exception:  # noqa: BLE001 - when the interpreter ends, nobody is left to be told, and modules are empty
             return
@@ -53,6 +57,12 @@ def make_guest(at: here.Here) -> Any:
     if at.runner is None:
         at.process = process
     return process
+
+
+def stay_in_child() -> None:
+    """In the child of a fork, by the thread that is left: its guest is at home here from now on."""
+    if here.local.guest is not None:
+        here.local.guest.pid = os.getpid()
 
 
 def is_guest() -> bool:

@@ -97,7 +97,8 @@ class ReadyQueue:
             former.stand_down()
         driver.take_up()
         self.asleep = True
-        driver.wake()
+        if self.processes:  # or a thread would begin for nothing at every import, and in every child of a fork
+            driver.wake()
 
     def run(self, runner: Runner, until_s: float | None = None) -> None:
         """Runs what is ready, until nothing is, the runner is taken, or the monotonic clock has come to `until_s`."""
