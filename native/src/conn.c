@@ -58,6 +58,21 @@ bool conn_open(conn_room *room, int fd, const uint8_t *peer, uint8_t peer_len) {
     return true;
 }
 
+/* Gives the descriptor back. A forked child may have a copy of it for a moment, or for long when it is held up before
+ * it can let go: then close alone would neither end the connection, nor take it off the poll set, where a pointer to
+ * memory that is freed soon would stay. */
+static void conn_close_socket(conn_room *room, conn *con) {
+    epoll_ctl(room->epoll_fd, EPOLL_CTL_DEL, con->sink.fd, NULL);
+    pthread_mutex_lock(&room->fds_lock);
+    room_mark(room, con->sink.fd, 0);
+    if (room->forked) {
+        shutdown(con->sink.fd, SHUT_RDWR);
+    }
+    close(con->sink.fd);
+    pthread_mutex_unlock(&room->fds_lock);
+    con->sink.fd = -1;
+}
+
 void conn_close(conn_room *room, conn *con) {
     if (con->dead) {
         return;
@@ -66,14 +81,7 @@ void conn_close(conn_room *room, conn *con) {
     exchange_on_disconnect(room, con);
     output_drop(&room->out, &con->sink);
     wheel_clear(&room->conn_timers, &con->timer);
-    /* A forked child may still have a copy of the socket, and then close alone would leave it on the poll set, with a
-     * pointer to memory that is freed soon. */
-    epoll_ctl(room->epoll_fd, EPOLL_CTL_DEL, con->sink.fd, NULL);
-    pthread_mutex_lock(&room->fds_lock);
-    room_mark(room, con->sink.fd, 0);
-    close(con->sink.fd);
-    pthread_mutex_unlock(&room->fds_lock);
-    con->sink.fd = -1;
+    conn_close_socket(room, con);
     buffer_deinit(&con->sink.pending);
     buffer_deinit(&con->in);
     room_drop_request(con);
@@ -194,6 +202,13 @@ static void conn_end(conn_room *room, conn *con) {
 static void conn_reset(conn_room *room, conn *con) {
     const struct linger now = {.l_onoff = 1, .l_linger = 0};
     setsockopt(con->sink.fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    pthread_mutex_lock(&room->fds_lock);
+    if (room->forked) {
+        /* A close that is not the last one resets nothing; to dissolve the association does. */
+        const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+        connect(con->sink.fd, &nobody, sizeof nobody);
+    }
+    pthread_mutex_unlock(&room->fds_lock);
     conn_close(room, con);
 }
 

@@ -17,6 +17,7 @@ int32_t tb_engine_before_fork(tb_engine *engine) {
     }
     /* Whoever closes the engine needs the lock as well, so it is not asked whether it is open. */
     pthread_mutex_lock(&engine->sched.room.fds_lock);
+    engine->sched.room.forked = true;
     return TB_OK;
 }
 

@@ -137,6 +137,7 @@ typedef struct conn_room {
     pthread_mutex_t fds_lock; /* recursive; held while a descriptor comes or goes, and by a thread that forks */
     _Atomic uint8_t *fds;     /* which descriptors are ours, for a forked child; may be NULL */
     uint32_t fds_len;
+    bool forked; /* there may be copies of descriptors that came before a fork. Under fds_lock */
     batch batch;
     output out;
     handle_table handles;

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.faults.conftest import Program, Spawn
@@ -121,10 +122,11 @@ def get(program: Program, path: str) -> bytes:
 
 @pytest.mark.parametrize("path", ["/fork/exits", "/fork/returns", "/pooled/exits", "/thread"])
 def test_a_handler_that_forks_under_load_costs_nobody_an_answer_and_its_child_gives_none(
-    path: str, forking: Program
+    path: str, forking: Program, until: Callable[[Callable[[], object]], None]
 ) -> None:
-    get(forking, path)
+    get(forking, "/")
     descriptors = forking.descriptors
+    get(forking, path)
     with Load(forking, 4) as load:
         for _ in range(30):
             assert get(forking, path) == b"forked"
@@ -133,10 +135,26 @@ def test_a_handler_that_forks_under_load_costs_nobody_an_answer_and_its_child_gi
     assert load.answers > 0
     for _ in range(5):
         assert get(forking, "/") == b"yay"
-    assert forking.descriptors <= descriptors
+    until(lambda: forking.descriptors <= descriptors)  # a client hears of its end before the server has closed
     log = forking.stop()
     assert b"ERROR" not in log, log.decode()
     assert b"CRITICAL" not in log, log.decode()
+
+
+def test_a_child_that_is_held_up_in_its_fork_keeps_no_client_waiting(
+    spawn: Spawn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Python runs this at its start, so that the hook comes before those that let go of the descriptors.
+    hook = "import os\nos.register_at_fork(after_in_child=lambda: os.read(0, 1))\n"
+    (tmp_path / "sitecustomize.py").write_text(hook)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    (tmp_path / "faulty.py").write_text(APP)
+    program = spawn()
+    assert get(program, "/fork/exits") == b"forked"
+    assert get(program, "/") == b"yay"
+    program.let_go()
+    assert get(program, "/ends") == b"0"
+    program.stop()
 
 
 def test_a_child_that_lives_on_holds_no_connection_and_no_port(forking: Program, spawn: Spawn) -> None:

@@ -204,6 +204,9 @@ class Connection(ConnectionState):
 
     def close(self) -> None:
         """Closes at once; who answers later is told that the client has left."""
+        self._close(reset=False)
+
+    def _close(self, *, reset: bool) -> None:
         if self.dead:
             return
         self.dead = True
@@ -215,6 +218,10 @@ class Connection(ConnectionState):
                 # A forked child may still have a copy of the socket, and then close alone would leave it watched.
                 room.selector.unregister(self.sock)
                 self._watched = 0
+            if room.forked and not reset:
+                # A child may be held up before it can let go of its copy, and the client is not to wait for that.
+                with contextlib.suppress(OSError):
+                    self.sock.shutdown(socket.SHUT_RDWR)
             self.sock.close()
         self.inbox.clear()
         self.queued.clear()
@@ -227,7 +234,7 @@ class Connection(ConnectionState):
         """Closes at once, and so that the client knows that what it has got is not all."""
         with contextlib.suppress(OSError):  # some systems refuse when it has left
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-        self.close()
+        self._close(reset=True)
 
     def on_timer(self) -> None:
         """Its timer has come up: if a deadline is met, the client is told so, and the connection ends."""

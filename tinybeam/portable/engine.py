@@ -230,6 +230,7 @@ def _before_fork() -> None:
     _forking[:] = _open_engines
     for engine in _forking:
         engine._scheduler.room.descriptors_lock.acquire()
+        engine._scheduler.room.forked = True
 
 
 def _after_fork() -> None:

@@ -160,6 +160,8 @@ class Listeners:
         for sock in self._sockets:
             if not self.paused:
                 self._room.selector.unregister(sock)
+            with contextlib.suppress(OSError):  # some systems have nothing to shut there
+                sock.shutdown(socket.SHUT_RDWR)  # a forked child may have a copy, which would go on listening
             sock.close()
         self._sockets.clear()
         self.paused = False

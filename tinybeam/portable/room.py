@@ -53,6 +53,8 @@ class Room:
         self.wanted: deque[Inflow] = deque()
         # Held while a descriptor comes or goes, and by a thread that forks.
         self.descriptors_lock = threading.RLock()
+        # Under that lock: there may be copies of descriptors that came before a fork.
+        self.forked = False
         # Any thread may read it; `count_refusal` is how others than the holder write to it.
         self.stats = dict.fromkeys(COUNTERS, 0)
         self._stats_lock = threading.Lock()
