@@ -111,8 +111,8 @@ def test_asan(arguments: list[str]) -> NoReturn:
     os.environ["UBSAN_OPTIONS"] = "halt_on_error=1:print_stacktrace=1"
     # What runs other programs, which do not take kindly to a preloaded sanitizer, or has sanitizers of its own.
     left_out = ["tests/fuzz", "tests/oracle", "tests/native/test_c_units.py"]
-    # Children of fork go on in Python, with the locks of gcc's allocator as another thread may have left them. What forks
-    # mean to the engine is told by engine_fork_test.c, under the sanitizers too.
+    # Children of fork run Python, with the locks of the sanitizer's allocator as another thread may have left them.
+    # What forks mean to the engine is told by engine_fork_test.c, under the sanitizers too.
     left_out += [f"tests/faults/test_{name}.py" for name in ("async_forks", "forks")]
     # And what measures memory and time.
     left_out += [f"tests/faults/test_{name}.py" for name in ("bombs", "descriptors", "downloads", "pipelines")]

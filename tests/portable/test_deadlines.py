@@ -9,9 +9,9 @@ import pytest
 
 from tinybeam.config import Config
 from tinybeam.portable import deadlines
+from tinybeam.portable.connection import Connection
 from tinybeam.portable.deadlines import Deadline, Phase
 from tinybeam.portable.room import Room
-from tinybeam.portable.state import ConnectionState
 
 WRITE_MS, RATE = 1000, 100
 
@@ -24,7 +24,7 @@ class Bench:
         self.room.now_ms = 0
         self.unread = 1_000_000
         monkeypatch.setattr(deadlines, "_unread", lambda sock: self.unread)
-        self.connection = ConnectionState(socket.socket(), b"")
+        self.connection = Connection(self.room, socket.socket(), b"")
         self.connection.unsent = memoryview(b"x" * 1000)
         self.deadline = Deadline(self.room, self.connection)
         self.deadline.settle()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ from tinybeam import Response, Router
 
 if TYPE_CHECKING:
     from tests.conftest import RawConn
+    from tests.server.conftest import Until
 
 PATIENCE_S = 30
 
@@ -43,3 +45,15 @@ def read_until(conn: RawConn, mark: bytes) -> bytes:
         assert more, f"the server closed after {octets!r}"
         octets += more
     return octets
+
+
+def come_to_rest(made: list[int], until: Until) -> int:
+    """Waits until a source makes nothing more; so many it has made."""
+
+    def at_rest() -> bool:
+        before = len(made)
+        threading.Event().wait(0.05)
+        return len(made) == before
+
+    until(at_rest)
+    return len(made)

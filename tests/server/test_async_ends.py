@@ -6,13 +6,12 @@ import asyncio
 import logging
 import re
 import threading
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tinybeam import Request, Router
-from tinybeam.process import ReceiveTimeout, receive, receive_async, self_ref
+from tinybeam.process import receive, receive_async, self_ref
 from tinybeam.server import loop
 
 if TYPE_CHECKING:
@@ -21,17 +20,7 @@ if TYPE_CHECKING:
 
 PATIENCE_S = 30
 
-pytestmark = pytest.mark.usefixtures("no_faults")
-
-
-@pytest.fixture(autouse=True)
-def _empty_mailbox() -> Iterator[None]:
-    yield
-    while True:
-        try:
-            receive(0)
-        except ReceiveTimeout:
-            return
+pytestmark = pytest.mark.usefixtures("no_faults", "empty_mailbox")
 
 
 def waiting_app(**options: Any) -> Router:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tinybeam import HTTPError, Request, Response, Router, contract
-from tinybeam.process import GenServer, ReceiveTimeout, receive, self_ref
+from tinybeam.process import GenServer, receive, self_ref
 from tinybeam.server.engine import Engine
 from tinybeam.testing.live import LiveClient
 from tinybeam.testing.local import LocalClient
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 PATIENCE_S = 30
 
-pytestmark = pytest.mark.usefixtures("no_faults")
+pytestmark = pytest.mark.usefixtures("no_faults", "empty_mailbox")
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -34,16 +34,6 @@ def no_thread_stays() -> Iterator[None]:
     for thread in loops:
         thread.join(PATIENCE_S)
     assert [thread.name for thread in loops if thread.is_alive()] == []
-
-
-@pytest.fixture(autouse=True)
-def _empty_mailbox() -> Iterator[None]:
-    yield
-    while True:
-        try:
-            receive(0)
-        except ReceiveTimeout:
-            return
 
 
 def crash_reports(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:

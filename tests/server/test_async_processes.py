@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,7 +10,6 @@ import pytest
 from tinybeam import Request, Router
 from tinybeam.process import (
     GenServer,
-    ReceiveTimeout,
     Visitor,
     bonds,
     exit,
@@ -28,17 +26,7 @@ if TYPE_CHECKING:
 
 PATIENCE_S = 30
 
-pytestmark = pytest.mark.usefixtures("no_faults")
-
-
-@pytest.fixture(autouse=True)
-def _empty_mailbox() -> Iterator[None]:
-    yield
-    while True:
-        try:
-            receive(0)
-        except ReceiveTimeout:
-            return
+pytestmark = pytest.mark.usefixtures("no_faults", "empty_mailbox")
 
 
 class Fragile(GenServer):

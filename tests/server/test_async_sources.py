@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 
-from tests.server.streaming import PATIENCE_S, app_of, read_until
+from tests.server.streaming import PATIENCE_S, app_of, come_to_rest, read_until
 from tinybeam import ClientDisconnected, Response, Router
 from tinybeam.process import exit, receive_async, self_ref
 
@@ -107,14 +106,7 @@ def test_an_async_source_is_asked_for_no_more_than_the_client_takes(
     conn = connect(running.url)
     conn.get("/")
     read_until(conn, b"xxx")
-
-    def at_rest() -> bool:
-        before = len(made)
-        threading.Event().wait(0.05)
-        return len(made) == before
-
-    until(at_rest)
-    produced = len(made)
+    produced = come_to_rest(made, until)
     while len(made) == produced:
         assert conn.sock.recv(65536)
     conn.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,7 +10,6 @@ import pytest
 from tinybeam import Router
 from tinybeam.process import (
     GenServer,
-    ReceiveTimeout,
     Visitor,
     bonds,
     exit,
@@ -26,15 +24,7 @@ if TYPE_CHECKING:
 
 PATIENCE_S = 30
 
-
-@pytest.fixture(autouse=True)
-def _empty_mailbox() -> Iterator[None]:
-    yield
-    while True:
-        try:
-            receive(0)
-        except ReceiveTimeout:
-            return
+pytestmark = pytest.mark.usefixtures("empty_mailbox")
 
 
 def telling_app(blocking: bool | None) -> Router:

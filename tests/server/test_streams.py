@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from tests.server.streaming import app_of, chunks, read_until
+from tests.server.streaming import app_of, chunks, come_to_rest, read_until
 from tinybeam import ClientDisconnected, Response, Router
 from tinybeam.process import Wait
 from tinybeam.server.stream import WINDOW_BYTES
@@ -247,14 +247,7 @@ def test_a_client_that_does_not_read_costs_a_window_and_no_thread(
     conn = connect(running.url)
     conn.get("/")
     read_until(conn, b"xxx")
-
-    def at_rest() -> bool:
-        before = len(made)
-        threading.Event().wait(0.05)
-        return len(made) == before
-
-    until(at_rest)
-    produced = len(made)
+    produced = come_to_rest(made, until)
     threads = threading.active_count()
     while len(made) == produced:  # it goes on when the client does
         assert conn.sock.recv(65536)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import enum
 import socket
+from abc import ABC, abstractmethod
 from typing import Final, NamedTuple
 
 from tinybeam.portable.message import Message
@@ -143,7 +144,7 @@ class Incoming:
         self.expects = message.head.framing.expect_continue
 
 
-class ConnectionState:
+class ConnectionState(ABC):
     """One accepted connection, without what it does."""
 
     __slots__ = (
@@ -211,22 +212,22 @@ class ConnectionState:
         self.renewed = False
 
     @property
+    @abstractmethod
     def may_resume(self) -> bool:
         """Whether octets were kept that may be parsed now."""
-        raise NotImplementedError
 
+    @abstractmethod
     def settle(self, *, readable: bool = False) -> None:
         """Goes on as far as it can, and comes to rest."""
-        raise NotImplementedError
 
+    @abstractmethod
     def on_timer(self) -> None:
         """Its timer has come up."""
-        raise NotImplementedError
 
+    @abstractmethod
     def drain(self) -> None:
         """The server drains."""
-        raise NotImplementedError
 
+    @abstractmethod
     def close(self) -> None:
         """Closes at once."""
-        raise NotImplementedError
