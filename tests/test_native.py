@@ -189,6 +189,25 @@ def test_values_beyond_32_bits_pass_through_every_argument_and_result(tmp_path: 
             assert ctypes.cast(answer, c_void_p).value == 0x7EDC_BA98_7654_3210
 
 
+@pytest.mark.parametrize("name", ["tb_engine_poll", "tb_engine_push"])
+def test_values_beyond_32_bits_pass_through_direct_calls_as_well(tmp_path: Path, name: str) -> None:
+    library = ctypes.CDLL(compile_library(tmp_path, echo_source()))
+    seen = (c_uint64 * 8).in_dll(library, "seen")
+    result, kinds = native.PROTOTYPES[name]
+    made = {
+        c_void_p: native.pointer_argument,
+        c_size_t: native.size_argument,
+        c_uint64: native.uint64_argument,
+        c_uint32: int,
+        c_char_p: lambda _value: b"octets",
+    }
+    values = [0x8765_4321_0FED_CBA0 + i if kind in WORDS else 0xFFFF_FFFF for i, kind in enumerate(kinds)]
+    answer = native.direct(library, name)(*(made[kind](value) for kind, value in zip(kinds, values, strict=True)))
+    numbers = [i for i, kind in enumerate(kinds) if kind is not c_char_p]
+    assert [seen[i] for i in numbers] == [values[i] for i in numbers]
+    assert answer == (-(1 << 63) + 5 if result is c_int64 else 0)
+
+
 @pytest.fixture
 def load_from(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ctypes.CDLL]:
     """Loads the library from this path, as a first load would."""

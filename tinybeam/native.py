@@ -11,6 +11,7 @@ import ctypes
 import functools
 import os
 import sys
+from collections.abc import Callable
 from ctypes import (
     POINTER,
     Structure,
@@ -173,6 +174,23 @@ def limit_arenas(most: int) -> bool:
         return False
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     return mallopt is not None and mallopt(_M_ARENA_MAX, most) == 1
+
+
+# Arguments for the calls that `direct` gives. Those that stay the same are made once.
+pointer_argument = c_void_p.from_param
+size_argument = c_size_t.from_param
+uint64_argument = c_uint64.from_param
+
+
+def direct(library: ctypes.CDLL, name: str) -> Callable[..., int]:
+    """A call for hot paths: ctypes looks at no prototype, which takes longer than most calls do.
+
+    Each argument has to be what one of the functions above has made, bytes, or an int where C takes an int32_t or a
+    uint32_t.
+    """
+    call = library[name]
+    call.restype = PROTOTYPES[name][0]
+    return call
 
 
 def empty_pointer() -> c_void_p:

@@ -434,13 +434,13 @@ def test_a_child_of_a_fork_does_not_end_the_guests_of_threads_that_it_has_not() 
         threads = [threading.Thread(target=target) for target in (be_a_guest, hold)]
         threads[0].start()
         while not guests: pass
+        monitor(guests[0])
         threads[1].start()
         here.wait()
         if os.fork() == 0:
             os._exit(3)
         print(os.waitstatus_to_exitcode(os.wait()[1]))
         go.set()
-        monitor(guests[0])
         print(receive(30).reason)
         """
     )

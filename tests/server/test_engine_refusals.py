@@ -106,9 +106,10 @@ def test_answers_that_are_no_terms_are_refused_and_the_engine_goes_on(
 @pytest.mark.parametrize("length", [0, -1, 1 << 63, (1 << 64) - 1, (1 << 63) + 5])
 def test_a_length_that_lies_is_an_error(rig: Rig, length: int) -> None:
     library, pointer = native.load(), rig.engine.pointer
+    _keep, address = native.address_of(bytearray(65536))
     assert library.tb_engine_respond(pointer, b"\x91", length) == contract.EINVAL
     if length:
-        poll = library.tb_engine_poll(pointer, rig.port.number, b"\x91", length, rig.port._address, 65536)
+        poll = library.tb_engine_poll(pointer, rig.port.number, b"\x91", length, address, 65536)
         assert poll == contract.EINVAL
     for capacity in (length, 15, 1 << 31):
         assert library.tb_engine_poll(pointer, rig.port.number, None, 0, 4096, capacity) == contract.EINVAL

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tinybeam import Request, Router, contract
+from tinybeam.server import scheduler
 from tinybeam.server.engine import Engine
-from tinybeam.server.scheduler import FAULTS_MAX, Scheduler
+from tinybeam.server.scheduler import FAULTS_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,25 +21,31 @@ if TYPE_CHECKING:
 RUNNER = "tinybeam-runner"
 
 
-def fault_times(monkeypatch: pytest.MonkeyPatch, times: int) -> None:
-    """The next batches cannot be decoded."""
-    decode = Scheduler.decode
-    left = [None] * times
+@pytest.fixture
+def fault_times(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Has so many of the next batches be such as cannot be decoded, by servers that start from now on."""
+    left: list[None] = []
+    real = scheduler.decoder_for
 
-    def faulty(self: Scheduler, view: memoryview) -> list[Request]:
-        if left:
-            left.pop()
-            raise MemoryError("scripted")
-        return decode(self, view)
+    def decoder_for(engine: Any) -> Callable[[memoryview], list[Request]]:
+        def faulty(view: memoryview) -> list[Request]:
+            if left:
+                left.pop()
+                raise MemoryError("scripted")
+            return decode(view)
 
-    monkeypatch.setattr(Scheduler, "decode", faulty)
+        decode = real(engine)
+        return faulty
+
+    monkeypatch.setattr("tinybeam.server.scheduler.decoder_for", decoder_for)
+    return lambda times: left.extend([None] * times)
 
 
 def test_a_fault_costs_its_batch_a_500_each_and_nothing_else(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, make_witness: MakeWitness
+    fault_times: Callable[[int], None], caplog: pytest.LogCaptureFixture, make_witness: MakeWitness
 ) -> None:
     witness = make_witness()
-    fault_times(monkeypatch, 1)
+    fault_times(1)
     witness.conn.send(b"GET /suspect HTTP/1.1\r\nHost: t\r\n\r\n" * 3)
     assert [witness.conn.reply().status for _ in range(3)] == [500, 500, 500]
     assert witness.run() == RUNNER
@@ -56,11 +63,11 @@ def ask_until(url: str, connect: Connect, done: Callable[[], bool]) -> None:
 
 
 def test_a_server_that_faults_again_and_again_is_started_anew_where_it_was(
-    connect: Connect, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, make_witness: MakeWitness
+    fault_times: Callable[[int], None], connect: Connect, caplog: pytest.LogCaptureFixture, make_witness: MakeWitness
 ) -> None:
     witness = make_witness()
     first = witness.running.ref
-    fault_times(monkeypatch, FAULTS_MAX + 1)
+    fault_times(FAULTS_MAX + 1)
     for _ in range(FAULTS_MAX):
         witness.conn.get("/suspect")
         assert witness.conn.reply().status == 500
@@ -74,10 +81,10 @@ def test_a_server_that_faults_again_and_again_is_started_anew_where_it_was(
 
 
 def test_one_that_never_stops_faulting_ends_with_all_that_runs_beside_it(
-    connect: Connect, monkeypatch: pytest.MonkeyPatch, make_witness: MakeWitness
+    fault_times: Callable[[int], None], connect: Connect, make_witness: MakeWitness
 ) -> None:
     witness = make_witness()
-    fault_times(monkeypatch, 1000)
+    fault_times(1000)
     ended = threading.Event()
     waiter = threading.Thread(target=lambda: (witness.running.wait(), ended.set()))
     waiter.start()

@@ -26,6 +26,8 @@ _NOBODY_WAITS: Final = (
     *(contract.EALREADY, contract.EBADHANDLE, contract.EDISCONNECTED, contract.ESHUTDOWN, contract.EFORKED),
 )
 
+_size: Final = native.size_argument
+
 # Those that a forked child has to let go of.
 _open_engines: weakref.WeakSet[Engine] = weakref.WeakSet()
 # All of them, from before a fork until after it; and whose fork that is, for several threads may fork at once.
@@ -49,6 +51,8 @@ class Engine:
         self._trailers_max = config.header_bytes_max + 1
         self.pointer = pointer = native.empty_pointer()
         contract.checked(self._library.tb_engine_open(knobs, pointer), "cannot open the engine")
+        self._this = native.pointer_argument(pointer.value)
+        self._push = native.direct(self._library, "tb_engine_push")
         # The memory goes when nobody can reach this object any more, and so nobody can be inside a call. At exit of
         # the interpreter daemon threads may be, and the memory is left to the operating system.
         self._freed = weakref.finalize(self, _release, self._library, pointer)
@@ -86,8 +90,8 @@ class Engine:
 
     def push(self, handle: int, kind: int, octets: bytes) -> int:
         """Goes on with a stream, from any thread; returns contract.OK or why not."""
-        number = self._runner_number()
-        return int(self._library.tb_engine_push(self.pointer, number, handle, kind, octets, len(octets)))
+        number, length = self._runner_number(), native.size_argument(len(octets))
+        return self._push(self._this, number, native.uint64_argument(handle), kind, octets, length)
 
     def open_body(self, handle: int, bytes_max: int) -> int:
         """Has the body of an offered request come in parts; returns contract.OK or why not."""
@@ -219,12 +223,14 @@ class Port:
         self.number = number
         self.engine = engine
         self._library = library
-        self._call = library.tb_engine_poll
         self._pointer = engine.pointer
+        self._poll = native.direct(library, "tb_engine_poll")
+        self._this = native.pointer_argument(engine.pointer.value)
         self.phase = native.octet_at(library.tb_runner_phase(engine.pointer, number))
         self._news = native.uint64s_at(library.tb_runner_news(engine.pointer, number), 1 + 2 * contract.NEWS_MAX)
         self._keep: Any = None
-        self._address = 0
+        self._address, self._size = native.pointer_argument(None), _size(0)
+        self._large = False
         self.view = memoryview(b"")
 
     def poll(self, answers: bytes) -> int:
@@ -234,13 +240,18 @@ class Port:
         """
         if not self._keep:
             self._grow(_BUFFER_FIRST)  # only a runner that gets to poll needs one
-        status: int = self._call(self._pointer, self.number, answers, len(answers), self._address, len(self.view))
+        length = _size(len(answers))
+        status = self._poll(self._this, self.number, answers, length, self._address, self._size)
+        return self._seen_to(status) if status < 0 or self._large else status
+
+    def _seen_to(self, status: int) -> int:
+        """After a poll that was refused, or that may have needed a large buffer."""
         while status == contract.EBUFFER:
             self._grow(self._library.tb_engine_batch_bytes(self._pointer))
-            status = self._call(self._pointer, self.number, b"", 0, self._address, len(self.view))
+            status = self._poll(self._this, self.number, b"", _size(0), self._address, self._size)
         if status < 0:
             raise NativeError(*_meaning(status))
-        if len(self.view) > _BUFFER_FIRST and status & _LENGTH_MASK < _BUFFER_FIRST:
+        if status & _LENGTH_MASK < _BUFFER_FIRST:
             # One large body must not cost its memory for ever. The small batch moves into a small buffer.
             self._shrink(status & _LENGTH_MASK)
         return status
@@ -264,12 +275,14 @@ class Port:
 
     def shrink(self) -> None:
         """Gives a large buffer back; what is in it is lost."""
-        if len(self.view) > _BUFFER_FIRST:
+        if self._large:
             self._grow(_BUFFER_FIRST)
 
     def _grow(self, size: int) -> None:
         buffer = bytearray(size)
-        self._keep, self._address = native.address_of(buffer)
+        self._keep, address = native.address_of(buffer)
+        self._address, self._size = native.pointer_argument(address), _size(size)
+        self._large = size > _BUFFER_FIRST
         self.view = memoryview(buffer)
 
     def _shrink(self, length: int) -> None:

@@ -51,6 +51,8 @@ class Host(Protocol):
     @property
     def access_log(self) -> bool: ...
     @property
+    def decode(self) -> Callable[[memoryview], Iterable[Request]]: ...
+    @property
     def queue(self) -> ReadyQueue: ...
     @property
     def on_wake(self) -> Callable[[], None]: ...
@@ -58,7 +60,6 @@ class Host(Protocol):
     def on_signal(self) -> Callable[[], None]: ...
     @property
     def on_drained(self) -> Callable[[], None]: ...
-    def decode(self, view: memoryview) -> Iterable[Request]: ...
     def wake(self) -> None: ...
     def start_runner(self) -> None: ...
     def on_takeover(self, endpoint: Endpoint | None) -> None: ...
@@ -125,13 +126,13 @@ class Runner:
             # Those of a turn that we took over are of another runner's batch, and not ours to forfeit.
             turn.answers.extend((request.handle, 500, b"", None) for request in turn.requests)
         if turn.answers:
-            self._port.respond(self._flushed(turn))
+            self._port.respond(all_encoded(turn.take_answers()))
         self._port.forfeit()
 
     def _turns(self) -> bool:
         """Polls and runs what it gives, until there is nothing more to do: then True."""
         port, phase, scheduler = self._port, self._port.phase, self._scheduler
-        poll = port.poll
+        poll, decode = port.poll, scheduler.decode
         answers = _NOTHING
         while True:
             if not self.taken:
@@ -149,7 +150,7 @@ class Runner:
             answers = _NOTHING
             if status & _LENGTH_MASK:
                 # Before the flags, for heeding them may block, and then our successor shall find the requests here.
-                self.turn.requests = iter(scheduler.decode(port.view[: status & _LENGTH_MASK]))
+                self.turn.requests = iter(decode(port.view[: status & _LENGTH_MASK]))
             if status > _LENGTH_MASK and not self._heed(status):
                 return True
             queue = scheduler.queue
@@ -165,7 +166,7 @@ class Runner:
                 turn.endpoint = None
                 self._run_processes(queue)
             if turn.answers:
-                answers = self._flushed(turn)
+                answers = all_encoded(turn.take_answers())
             if self.taken:
                 self.turn = Turn()
                 port.shrink()  # the wait on stand-by may be a long one
@@ -311,10 +312,6 @@ class Runner:
         self._scheduler.on_takeover(turn.endpoint)
         self.turn = Turn(turn.requests, turn.take_answers())
         self.turn.offers = turn.offers
-
-    def _flushed(self, turn: Turn) -> bytes:
-        """The turn's answers, encoded."""
-        return all_encoded(turn.take_answers())
 
 
 def all_encoded(answers: Sequence[Answer | Continue]) -> bytes:

@@ -91,8 +91,7 @@ class Scheduler:
         )
         self.streams = Streams(engine, self.loop, access_log=config.access_log)
         self.bodies = Bodies(engine)
-        batch: Any = list[wired(Request, engine)]  # type: ignore[misc]
-        self._decode: Callable[[memoryview], list[Request]] = msgspec.msgpack.Decoder(batch).decode
+        self.decode = decoder_for(engine)
         self._streamed_class = wired(StreamedRequest, engine)
         self._has_async = any(endpoint.is_async for endpoint in table.endpoints)
         for endpoint in table.endpoints:
@@ -169,10 +168,6 @@ class Scheduler:
         self.loop.close()
 
     # What runners call.
-
-    def decode(self, view: memoryview) -> list[Request]:
-        """The requests of a batch."""
-        return self._decode(view)
 
     def on_end(self, runner: Runner) -> None:
         """The runner is going."""
@@ -331,6 +326,12 @@ class Scheduler:
             if task_run.begun and (process := task_run.visitor()) is not None:
                 found.append(listed(task_run.request, task_run.endpoint, process))
         return found + self.streams.running()
+
+
+def decoder_for(engine: AnyEngine) -> Callable[[memoryview], list[Request]]:
+    """What makes requests of an engine's batches."""
+    batch: Any = list[wired(Request, engine)]  # type: ignore[misc]
+    return msgspec.msgpack.Decoder(batch).decode
 
 
 def body_offer_bytes(table: RouteTable, config: Config) -> int:
