@@ -111,17 +111,17 @@ class AsyncProducer:
     async def _run(self) -> None:
         occupant.set(self)
         self._task = asyncio.current_task()
-        waits, parts = False, 0
+        inside, parts = False, 0
         try:
             while not self._ending:
-                waits = self._credit <= 0
-                if waits:
+                if self._credit <= 0:
                     self._wanted = asyncio.get_running_loop().create_future()
                     await self._wanted
                     self._wanted = None
-                    waits = False
                     continue
+                inside = True
                 part = await anext(self._parts)
+                inside = False
                 self._credit = self._stream.put(part, self._credit)
                 parts += 1
                 if parts % PARTS_A_TURN == 0:
@@ -132,7 +132,7 @@ class AsyncProducer:
             if not self._ending:
                 self._stream.broken(error if not isinstance(error, asyncio.CancelledError) else None)
         finally:
-            await self._close(at_a_yield=waits)
+            await self._close(at_a_yield=not inside)
 
     async def _close(self, *, at_a_yield: bool) -> None:
         """Tells the source of its end, and whoever waits for the process of its own."""
