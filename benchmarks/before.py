@@ -24,20 +24,21 @@ import runpy, sys
 sys.meta_path[:] = [finder for finder in sys.meta_path if finder.__class__.__module__.startswith("_frozen")
                     or isinstance(finder, type)]
 sys.path.insert(0, {tree!r})
-sys.argv = ["tinybeam", "run", "benchmarks.apps.tinybeam_app:router", "--host", "127.0.0.1", "--port", "{port}"]
+sys.argv[:1] = ["tinybeam", "run", "benchmarks.apps.tinybeam_app:router", "--host", "127.0.0.1", "--port", "{port}"]
 import tinybeam
 assert tinybeam.__file__.startswith({tree!r}), tinybeam.__file__
 runpy.run_module("tinybeam", run_name="__main__")
 """
 
 
+def command_of(tree: Path, port: int) -> list[str]:
+    """What starts the server of a tree; flags of `tinybeam run` may follow."""
+    return [project_python(), "-c", _RUN.format(tree=str(tree), port=port)]
+
+
 def server_of(tree: Path) -> Server:
     """Another tree as a server."""
-
-    def command(port: int, scratch: Path) -> list[str]:
-        return [project_python(), "-c", _RUN.format(tree=str(tree), port=port)]
-
-    return Server("before", "the tree before", command, lambda: "")
+    return Server("before", "the tree before", lambda port, _scratch: command_of(tree, port), lambda: "")
 
 
 def main() -> None:
