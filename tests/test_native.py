@@ -189,7 +189,7 @@ def test_values_beyond_32_bits_pass_through_every_argument_and_result(tmp_path: 
             assert ctypes.cast(answer, c_void_p).value == 0x7EDC_BA98_7654_3210
 
 
-@pytest.mark.parametrize("name", ["tb_engine_poll", "tb_engine_push"])
+@pytest.mark.parametrize("name", ["tb_body_take", "tb_engine_poll", "tb_engine_push", "tb_engine_respond"])
 def test_values_beyond_32_bits_pass_through_direct_calls_as_well(tmp_path: Path, name: str) -> None:
     library = ctypes.CDLL(compile_library(tmp_path, echo_source()))
     seen = (c_uint64 * 8).in_dll(library, "seen")

@@ -52,7 +52,9 @@ class Engine:
         self.pointer = pointer = native.empty_pointer()
         contract.checked(self._library.tb_engine_open(knobs, pointer), "cannot open the engine")
         self._this = native.pointer_argument(pointer.value)
+        self._respond = native.direct(self._library, "tb_engine_respond")
         self._push = native.direct(self._library, "tb_engine_push")
+        self._take = native.direct(self._library, "tb_body_take")
         # The memory goes when nobody can reach this object any more, and so nobody can be inside a call. At exit of
         # the interpreter daemon threads may be, and the memory is left to the operating system.
         self._freed = weakref.finalize(self, _release, self._library, pointer)
@@ -86,11 +88,11 @@ class Engine:
 
     def respond(self, answers: bytes) -> int:
         """Spends the handles of an encoded list of answers, from any thread; returns OK or the first refusal."""
-        return int(self._library.tb_engine_respond(self.pointer, answers, len(answers)))
+        return self._respond(self._this, answers, _size(len(answers)))
 
     def push(self, handle: int, kind: int, octets: bytes) -> int:
         """Goes on with a stream, from any thread; returns contract.OK or why not."""
-        number, length = self._runner_number(), native.size_argument(len(octets))
+        number, length = self._runner_number(), _size(len(octets))
         return self._push(self._this, number, native.uint64_argument(handle), kind, octets, length)
 
     def open_body(self, handle: int, bytes_max: int) -> int:
@@ -104,7 +106,7 @@ class Engine:
 
     def take_body(self, handle: int, part: Part) -> int:
         """Takes octets of it, from any thread; how many, 0 at the end, or what contract.EWAIT and others say."""
-        return int(self._library.tb_body_take(self.pointer, handle, part.address, len(part.view)))
+        return self._take(self._this, native.uint64_argument(handle), part.address, part.size)
 
     def take_trailers(self, handle: int) -> bytes | None:
         """The trailers of a body that has ended; None when they are gone with the request."""
@@ -208,11 +210,13 @@ def load_engine() -> type[Engine]:
 class Part:
     """Memory for a part of a body."""
 
-    __slots__ = ("_keep", "address", "view")
+    __slots__ = ("_keep", "address", "size", "view")
 
     def __init__(self, length: int) -> None:
         octets = bytearray(length)
-        self._keep, self.address = native.address_of(octets)
+        self._keep, address = native.address_of(octets)
+        # As C takes them.
+        self.address, self.size = native.pointer_argument(address), _size(length)
         self.view = memoryview(octets)
 
 
