@@ -48,7 +48,7 @@ def report(overdue: Iterable[tuple[int, int]], runners: Iterable[Runner], pool: 
             report_overdue(request, endpoint, age_ms, stack, STUCK if stack else RETURNED)
     for handle, age_ms in ages.items():
         # It waits behind another one of its batch, or has just returned.
-        logger.error("request %x is overdue after %.1f s; the client was told 504", handle, age_ms / 1000)
+        logger.error("request %016x is overdue after %.1f s; the client was told 504", handle, age_ms / 1000)
 
 
 def _runs(runners: Iterable[Runner], pool: BlockingPool) -> list[Run]:

@@ -305,7 +305,7 @@ class Scheduler:
             # Some handles are still open; those that are not refuse the second answer.
             for one in answers:
                 if self.engine.respond(encoded(one)) == contract.ENOMEM:
-                    logger.error("request %x: the engine has no memory for its answer; it is told 500", one[0])
+                    logger.error("request %016x: the engine has no memory for its answer; it is told 500", one[0])
                     self.engine.respond(encoded((one[0], 500, b"", None)))
 
     def running(self) -> list[RunningRequest]:
