@@ -16,7 +16,7 @@ if not __package__:  # Started as a file: the folder above is where the package 
 from benchmarks.measure import Sample, run_once
 from benchmarks.running import start
 from benchmarks.scenarios import SCENARIOS
-from benchmarks.servers import Server, catalogue, project_python
+from benchmarks.servers import Server, project_python, tinybeam
 
 # An editable install is found before sys.path, so its finder has to go.
 _RUN = """
@@ -49,7 +49,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--seconds", type=float, default=2)
     options = parser.parse_args()
-    [ours] = [server for server in catalogue() if server.name == "tinybeam"]
+    ours = tinybeam()
     with start(ours) as now, start(server_of(options.tree.resolve())) as before:
         for scenario in [one for one in SCENARIOS if one.name in options.only.split(",")]:
             for running in (now, before):

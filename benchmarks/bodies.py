@@ -20,7 +20,7 @@ from benchmarks import downloads, event_streams
 from benchmarks.measure import run_once
 from benchmarks.running import Running, start
 from benchmarks.scenarios import Scenario
-from benchmarks.servers import Server, find_nginx, project_python
+from benchmarks.servers import Server, find_nginx, tinybeam
 
 _MIB = Scenario("mib", "1 MiB in parts of 16 KiB", "/mib", b"x" * (1 << 20), ">= 3x uvicorn's MiB per CPU second")
 _FILES = {"1k.bin": 1024, "100k.bin": 102_400}
@@ -32,11 +32,6 @@ http {{
     server {{ listen 127.0.0.1:{port}; location /files/ {{ alias {files}/; }} }}
 }}
 """
-
-
-def _tinybeam(port: int, scratch: Path) -> list[str]:
-    app = "benchmarks.apps.bodies_app:router"
-    return [project_python(), "-m", "tinybeam", "run", app, "--port", str(port)]
 
 
 def _uvicorn(port: int, scratch: Path, app: str = "app") -> list[str]:
@@ -86,7 +81,7 @@ def main() -> None:
         Path(files).chmod(0o755)  # nginx's worker is another user
         for name, size in _FILES.items():
             Path(files, name).write_bytes(b"x" * size)
-        with start(Server("tinybeam", "tinybeam", _tinybeam, lambda: "")) as own:
+        with start(tinybeam("bodies_app")) as own:
             for title, app in (("uvicorn, by hand", "app"), ("uvicorn + Starlette, a generator", "starlette")):
                 command = lambda port, scratch, app=app: _uvicorn(port, scratch, app)  # noqa: E731
                 with start(Server("uvicorn", title, command, lambda: "")) as other:

@@ -24,7 +24,7 @@ if not __package__:  # Started as a file: the folder above is where the package 
 from benchmarks.cpu import CpuTime, tree_time
 from benchmarks.memory import private_bytes, raise_open_files_limit
 from benchmarks.running import Running, start
-from benchmarks.servers import Server, project_python
+from benchmarks.servers import tinybeam
 
 KINDS = ("wait", "pubsub", "async")
 GOAL = "< 4,096 octets each, < 1 core"
@@ -152,17 +152,13 @@ def measure(running: Running, path: str, count: int, seconds: float) -> EventFig
         )
 
 
-def _tinybeam(port: int, scratch: Path) -> list[str]:
-    return [project_python(), "-m", "tinybeam", "run", "benchmarks.apps.bodies_app:router", "--port", str(port)]
-
-
 def report(count: int, seconds: float, kinds: tuple[str, ...] = KINDS) -> None:
     """Prints a line for each kind of source."""
     raise_open_files_limit(count + 256)
     with tempfile.TemporaryDirectory() as files:
         os.environ["BENCH_FILES"] = files  # none are asked for here
         for kind in kinds:
-            with start(Server("tinybeam", "tinybeam", _tinybeam, lambda: "")) as running:
+            with start(tinybeam("bodies_app")) as running:
                 print(f"{count:,} streams, {kind}: {measure(running, f'/events/{kind}', count, seconds)}", flush=True)
 
 

@@ -17,7 +17,7 @@ if not __package__:  # Started as a file: the folder above is where the package 
 from benchmarks.measure import run_once
 from benchmarks.running import start
 from benchmarks.scenarios import Scenario
-from benchmarks.servers import Server, project_python
+from benchmarks.servers import tinybeam
 from benchmarks.slow_clients import latencies_ms
 
 _PLAIN = Scenario("plain", "a handler that does nothing else", "/plain", b"1", "-")
@@ -25,11 +25,6 @@ _TWINS = {
     "call": Scenario("call", "a handler that calls a GenServer", "/call", b"1", "<= 1.5"),
     "cast": Scenario("cast", "a handler that casts", "/cast", b"1", "-"),
 }
-
-
-def _command(port: int, scratch: Path) -> list[str]:
-    app = "benchmarks.apps.process_app:router"
-    return [project_python(), "-m", "tinybeam", "run", app, "--host", "127.0.0.1", "--port", str(port)]
 
 
 def _get(port: int, path: str) -> None:
@@ -46,7 +41,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=2)
     parser.add_argument("--floods", type=int, default=100)
     options = parser.parse_args()
-    with start(Server("tinybeam", "tinybeam", _command, lambda: "")) as running:
+    with start(tinybeam("process_app")) as running:
         for scenario in (_PLAIN, *_TWINS.values()):
             running.check(scenario)
             run_once(running, scenario, 1)

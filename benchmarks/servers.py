@@ -110,9 +110,14 @@ def _tinybeam_version() -> str | None:
     return done.stdout.strip() if done.returncode == 0 else None
 
 
-def _tinybeam(port: int, scratch: Path) -> list[str]:
-    run = ["-m", "tinybeam", "run", "benchmarks.apps.tinybeam_app:router"]
-    return [project_python(), *run, "--host", "127.0.0.1", "--port", str(port)]
+def tinybeam(app: str = "tinybeam_app") -> Server:
+    """Tinybeam with its defaults, and one of the apps here."""
+
+    def command(port: int, scratch: Path) -> list[str]:
+        run = ["-m", "tinybeam", "run", f"benchmarks.apps.{app}:router"]
+        return [project_python(), *run, "--host", "127.0.0.1", "--port", str(port)]
+
+    return Server("tinybeam", "tinybeam", command, _tinybeam_version)
 
 
 def catalogue() -> list[Server]:
@@ -121,7 +126,7 @@ def catalogue() -> list[Server]:
     module = _echo_module()
     return [
         Server("nginx", "nginx `return 200`", _nginx("", f'return 200 "{ECHO_BODY.decode()}";'), _nginx_version),
-        Server("tinybeam", "tinybeam", _tinybeam, _tinybeam_version),
+        tinybeam(),
         Server(
             "nginx-echo",
             "nginx with its echo module",

@@ -19,7 +19,7 @@ if not __package__:  # Started as a file: the folder above is where the package 
 
 from benchmarks.memory import raise_open_files_limit
 from benchmarks.running import start
-from benchmarks.servers import catalogue
+from benchmarks.servers import tinybeam
 
 _GET = b"GET / HTTP/1.1\r\nHost: t\r\n\r\n"
 _OPENINGS = (
@@ -103,7 +103,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=15)
     options = parser.parse_args()
     raise_open_files_limit(options.slow + 200)
-    [ours] = [server for server in catalogue() if server.name == "tinybeam"]
+    ours = tinybeam()
     worst = []
     with start(ours) as running:
         for _ in range(options.rounds):
