@@ -248,8 +248,7 @@ bool acceptor_owns(const acceptor *acc, const void *pointer) {
 void acceptor_close(acceptor *acc, int epoll_fd) {
     for (uint32_t i = 0; i < acc->count; i++) {
         if (epoll_fd >= 0) {
-            /* While a forked child has a copy of the socket, close alone would leave it on the poll set, and listening.
-             */
+            /* While a forked child has a copy, close alone would leave the socket on the poll set, and listening. */
             epoll_ctl(epoll_fd, EPOLL_CTL_DEL, acc->listeners[i].fd, NULL);
             /* The file first: once nobody listens, the next server may have put its own there. */
             if (acc->listeners[i].path[0] != '\0') {

@@ -104,36 +104,29 @@ static void the_last_part_may_bring_the_end_with_it(void) {
     part(bench, handle, "hello ");
     push(bench, handle, TB_KIND_LAST, "world", 5);
     part(bench, handle, "after the end");
-    rig_poll(bench);
-    rig_receive(bench, client);
-    CHECK_TEXT(body_of(bench), strlen(body_of(bench)), "6\r\nhello \r\n5\r\nworld\r\n0\r\n\r\n");
+    check_body(bench, client, "6\r\nhello \r\n5\r\nworld\r\n0\r\n\r\n");
     handle = ask(bench, client, GET("/b"));
     begin(bench, handle, 200, "", unknown);
     push(bench, handle, TB_KIND_LAST, "", 0);
-    rig_poll(bench);
-    rig_receive(bench, client);
-    CHECK_TEXT(body_of(bench), strlen(body_of(bench)), "0\r\n\r\n");
+    check_body(bench, client, "0\r\n\r\n");
     handle = ask(bench, client, GET("/c"));
     begin(bench, handle, 200, "", 5);
     push(bench, handle, TB_KIND_LAST, "world", 5);
-    rig_poll(bench);
-    rig_receive(bench, client);
-    CHECK_TEXT(body_of(bench), strlen(body_of(bench)), "world");
+    check_body(bench, client, "world");
     CHECK_INT(bench->sched.room.handles.open, 0);
     CHECK_INT(rig_stat(&bench->sched.room.stats.streams), 0);
     CHECK(!bench->eof);
     handle = ask(bench, client, GET("/d"));
     begin(bench, handle, 200, "", 5);
     push(bench, handle, TB_KIND_LAST, "less", 4);
-    rig_poll(bench);
-    rig_receive(bench, client);
-    CHECK_TEXT(body_of(bench), strlen(body_of(bench)), "less");
+    check_body(bench, client, "less");
     CHECK(bench->eof);
     close(client);
     rig_close(bench);
 }
 
-static void a_last_part_that_comes_before_its_turn_waits_for_it(void) {
+/* A stream that comes to its end before its turn. */
+static void check_whole_before_its_turn(void (*finish)(rig *bench, uint64_t handle)) {
     rig *bench = rig_open();
     int client = rig_connect(bench);
     rig_send(client, GET("/one") GET("/two"));
@@ -141,7 +134,7 @@ static void a_last_part_that_comes_before_its_turn_waits_for_it(void) {
     const uint64_t first = rig_record_at(bench, 0).handle;
     const uint64_t second = rig_record_at(bench, 1).handle;
     begin(bench, second, 200, "", unknown);
-    push(bench, second, TB_KIND_LAST, "whole", 5);
+    finish(bench, second);
     rig_poll(bench);
     CHECK_INT(rig_stat(&bench->sched.room.stats.streams), 0);
     rig_answer(bench, first, "first");
@@ -151,6 +144,14 @@ static void a_last_part_that_comes_before_its_turn_waits_for_it(void) {
     CHECK_INT(bench->sched.room.handles.open, 0);
     close(client);
     rig_close(bench);
+}
+
+static void finish_with_last_part(rig *bench, uint64_t handle) {
+    push(bench, handle, TB_KIND_LAST, "whole", 5);
+}
+
+static void a_last_part_that_comes_before_its_turn_waits_for_it(void) {
+    check_whole_before_its_turn(finish_with_last_part);
 }
 
 static void the_holder_is_told_at_once_how_much_more_the_socket_takes(void) {
@@ -208,21 +209,15 @@ static void trailers_follow_the_last_chunk_where_there_is_one(void) {
     uint64_t handle = ask(bench, client, GET("/a"));
     begin(bench, handle, 200, "", unknown);
     push(bench, handle, TB_KIND_END, "X-Sum: 5\r\n", 10);
-    rig_poll(bench);
-    rig_receive(bench, client);
-    CHECK_TEXT(body_of(bench), strlen(body_of(bench)), "0\r\nX-Sum: 5\r\n\r\n");
+    check_body(bench, client, "0\r\nX-Sum: 5\r\n\r\n");
     handle = ask(bench, client, GET("/b"));
     begin(bench, handle, 200, "", unknown);
     push(bench, handle, TB_KIND_END, "bad\r\n\r\nHTTP/1.1 200 OK\r\n", 24); /* which would split the response */
-    rig_poll(bench);
-    rig_receive(bench, client);
-    CHECK_TEXT(body_of(bench), strlen(body_of(bench)), "0\r\n\r\n");
+    check_body(bench, client, "0\r\n\r\n");
     handle = ask(bench, client, GET("/c"));
     begin(bench, handle, 200, "", 0);
     push(bench, handle, TB_KIND_END, "X-Sum: 5\r\n", 10);
-    rig_poll(bench);
-    rig_receive(bench, client);
-    CHECK_TEXT(body_of(bench), strlen(body_of(bench)), "");
+    check_body(bench, client, "");
     close(client);
     rig_close(bench);
 }
@@ -257,25 +252,13 @@ static void a_stream_waits_for_its_turn_and_others_for_its_end(void) {
     rig_close(bench);
 }
 
+static void finish_with_part_and_end(rig *bench, uint64_t handle) {
+    part(bench, handle, "whole");
+    end(bench, handle);
+}
+
 static void a_stream_that_is_whole_before_its_turn_goes_out_at_once(void) {
-    rig *bench = rig_open();
-    int client = rig_connect(bench);
-    rig_send(client, GET("/one") GET("/two"));
-    rig_poll(bench);
-    const uint64_t first = rig_record_at(bench, 0).handle;
-    const uint64_t second = rig_record_at(bench, 1).handle;
-    begin(bench, second, 200, "", unknown);
-    part(bench, second, "whole");
-    end(bench, second);
-    rig_poll(bench);
-    CHECK_INT(rig_stat(&bench->sched.room.stats.streams), 0);
-    rig_answer(bench, first, "first");
-    CHECK_INT(rig_poll(bench), 0);
-    rig_receive(bench, client);
-    CHECK(rig_in_order(bench->got, "first", "5\r\nwhole\r\n0\r\n\r\n"));
-    CHECK_INT(bench->sched.room.handles.open, 0);
-    close(client);
-    rig_close(bench);
+    check_whole_before_its_turn(finish_with_part_and_end);
 }
 
 static void more_is_asked_for_when_the_client_has_taken_nearly_all(void) {

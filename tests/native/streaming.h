@@ -62,4 +62,11 @@ static const char *body_of(rig *bench) {
     return CHECK(end_of_head != NULL) ? end_of_head + 4 : "";
 }
 
+/* The client has got this body by now. */
+static inline void check_body(rig *bench, int client, const char *body) {
+    rig_poll(bench);
+    rig_receive(bench, client);
+    CHECK_TEXT(body_of(bench), strlen(body_of(bench)), body);
+}
+
 #endif
