@@ -15,6 +15,7 @@ import pytest
 
 from tinybeam import Router
 from tinybeam.config import Config
+from tinybeam.process import self_ref
 from tinybeam.server import RunningServer, serve
 
 # No test waits this long unless it fails: so that what never comes fails its test instead of hanging it.
@@ -147,6 +148,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         if metafunc.definition.get_closest_marker("native_only"):
             names = [name for name in names if name == "native"]
         metafunc.parametrize("engine", names, indirect=True)
+
+
+@pytest.fixture
+def empty_mailbox() -> Iterator[None]:
+    """What was sent to one test, and not received, is nothing to another."""
+    mailbox = self_ref()._process
+    mailbox._withdraw(lambda _: True)
+    yield
+    mailbox._withdraw(lambda _: True)
 
 
 @pytest.fixture

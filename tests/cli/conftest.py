@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.cli.reloading import Reloading, Start, customize, write
+from tests.conftest import PATIENCE_S
 
 
 class Program:
@@ -79,3 +83,51 @@ def command_line(tmp_path: Path) -> Iterator[CommandLine]:
     command_line = CommandLine(tmp_path)
     yield command_line
     command_line.close()
+
+
+# Of `tinybeam run --reload`.
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts it on a free port; when the test is over no process of it is left, however the test went."""
+    started: list[Reloading] = []
+
+    def start(*flags: str, before: tuple[str, ...] = (), path: str = "") -> Reloading:
+        env = {name: value for name, value in os.environ.items() if name[:9] != "TINYBEAM_" or name[9:] == "LIBRARY"}
+        env.pop("PYTHONDONTWRITEBYTECODE", None)
+        address = () if "--uds" in flags else ("--port", "0")
+        process = subprocess.Popen(
+            [*before, sys.executable, "-m", "tinybeam", "run", "hello", "--reload", *address, *flags],
+            cwd=tmp_path,
+            env={**env, "PYTHONPATH": f"{path}:{env.get('PYTHONPATH', '')}"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            process_group=0,
+        )
+        started.append(Reloading(process))
+        return started[-1]
+
+    yield start
+    for reloading in started:
+        with reloading.process as process:
+            process.kill()
+            try:
+                process.communicate(timeout=PATIENCE_S)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                raise
+
+
+@pytest.fixture
+def hello(tmp_path: Path) -> Path:
+    write(tmp_path / "hello.py", "first")
+    return tmp_path / "hello.py"
+
+
+@pytest.fixture
+def impatient(tmp_path: Path) -> str:
+    """Has an end be given two seconds, not ten."""
+    return customize(tmp_path, "from tinybeam.cli import reload, run\nrun.END_GRACE_S = 2\nreload._KILL_AFTER_S = 3\n")

@@ -10,8 +10,10 @@ import pytest
 
 from tests.process.supervised import Start, receive_all
 from tinybeam.process import GenServer, ReceiveTimeout, bonds, exit, receive, registered, self_ref, unregister
+from tinybeam.process.agent import Agent
 from tinybeam.process.blocking import blockers
 from tinybeam.process.crew import crew
+from tinybeam.process.registry import Registry
 from tinybeam.process.supervisor import Supervisor
 
 # No test waits this long unless it fails.
@@ -124,3 +126,31 @@ def start() -> Iterator[Start]:
     assert bonds.processes == before
     while receive_all():
         pass
+
+
+@pytest.fixture
+def agent() -> Iterator[Any]:
+    """A process that is no thread's, traps no exits, and is told what to do by the test."""
+    ref = Agent.start(dict)
+    yield ref
+    exit(ref, "kill")
+
+
+@pytest.fixture
+def starts() -> Iterator[Start]:
+    """Starts processes of any kind, which have ended when the test has."""
+    started: list[Any] = []
+
+    def start_one(starts: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        started.append(starts(*args, **kwargs))
+        return started[-1]
+
+    yield start_one
+    for ref in reversed(started):
+        exit(ref, "kill")
+
+
+@pytest.fixture
+def unique(starts: Start) -> Any:
+    """A registry with unique keys."""
+    return starts(Registry.start, keys="unique", name="unique")

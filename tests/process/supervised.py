@@ -52,6 +52,16 @@ class Worker(GenServer):
         state[0].send(("ended", state[1]))
 
 
+class Flaky(Worker):
+    """Starts at first, and later when the test lets it."""
+
+    def init(self, to: Any, name: str, fails: list[bool]) -> Any:
+        if fails:
+            to.send(("failed", name))
+            raise RuntimeError("failed by the test")
+        return super().init(to, name)
+
+
 def worker(name: str, **fields: Any) -> ChildSpec:
     return child_spec((Worker, self_ref(), name), id=name, **fields)
 
@@ -77,6 +87,12 @@ def end_of(ref: Any) -> Any:
 
 def children_of(supervisor: Any) -> dict[Any, Any]:
     return {info.id: info.child for info in Supervisor.which_children(supervisor)}
+
+
+def settle(supervisor: Any) -> None:
+    """Lets a supervisor take note of ends that it has been told of: a call comes after the signals that are there."""
+    for _ in range(3):
+        Supervisor.count_children(supervisor)
 
 
 def crash(ref: Any, reason: Any = None) -> None:

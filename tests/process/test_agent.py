@@ -28,11 +28,7 @@ from tinybeam.process.agent import Agent
 
 PATIENCE_S = 30
 
-
-@pytest.fixture(autouse=True)
-def _empty_mailbox() -> None:
-    """What another test has left in this thread's mailbox is not ours."""
-    self_ref()._process._withdraw(lambda _: True)
+pytestmark = pytest.mark.usefixtures("empty_mailbox")
 
 
 Start = Callable[..., Any]

@@ -1,4 +1,4 @@
-"""Calls: answers, timeouts, ends in between, circles, and depth."""
+"""Calls: where they run, timeouts, circles, depth, and many at once."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.process.callers import Caller
 from tinybeam.process import (
     CallTimeout,
     GenServer,
@@ -19,8 +20,6 @@ from tinybeam.process import (
     NoReply,
     ProcessExited,
     calling,
-    exit,
-    monitor,
     receive,
     reply,
     self_ref,
@@ -28,33 +27,6 @@ from tinybeam.process import (
 from tinybeam.process.messages import CAST
 
 PATIENCE_S = 30
-
-
-class Caller(GenServer):
-    """Calls whom it is told, and answers with the answer."""
-
-    def handle_call(self, message: Any, from_: Any, state: Any) -> Any:
-        match message:
-            case ("call", other, what, *timeout):
-                return other.call(what, *timeout), state
-            case ("thread",):
-                return threading.get_ident(), state
-            case ("held", gate):
-                gate.wait()
-                return "held", state
-            case ("crash", error):
-                raise error
-            case ("never",):
-                return NoReply(state)
-            case ("never, from", to):
-                to.send(from_)
-                return NoReply(state)
-        return message, state
-
-    def handle_cast(self, message: Any, state: Any) -> Any:
-        if isinstance(message, BaseException):
-            raise message
-        return state
 
 
 # where
@@ -127,126 +99,6 @@ def test_no_timeout_waits_for_as_long_as_it_takes(obedient: Any, me: Any) -> Non
         return NoReply(state)
 
     assert obedient.start().call(later, None) == "late"
-
-
-# ends
-
-
-def test_a_call_to_who_has_ended_raises_noprocess() -> None:
-    server = Caller.start()
-    server.stop()
-    for timeout in (None, 5.0, 0.1):
-        with pytest.raises(NoProcess) as raised:
-            server.call("x", timeout)
-        assert raised.value.reason == "noproc"
-
-
-@pytest.mark.parametrize("timeout", [None, 0.9])
-def test_a_crash_during_a_call(timeout: float | None) -> None:
-    server, watch = Caller.start_monitor()
-    error = ValueError("x")
-    with pytest.raises(ProcessExited) as raised:
-        server.call(("crash", error), timeout)
-    assert raised.value.reason is error
-    assert raised.value.__cause__ is error
-    assert not isinstance(raised.value, NoProcess)
-    assert receive(PATIENCE_S).reason is error
-
-
-def test_a_process_that_ends_before_it_replies_tells_the_caller(threads: Any, me: Any) -> None:
-    server = Caller.start()
-
-    def call() -> None:
-        with pytest.raises(ProcessExited) as raised:
-            server.call(("never, from", me), None)
-        me.send(raised.value.reason)
-
-    threads(call)
-    receive(PATIENCE_S)  # its from_: it waits by now, or is about to
-    server.stop("enough")
-    assert receive(PATIENCE_S) == "enough"
-
-
-def test_a_process_that_crashes_before_it_replies_tells_all_callers(threads: Any, me: Any) -> None:
-    server = Caller.start()
-
-    def call() -> None:
-        with pytest.raises(ProcessExited) as raised:
-            server.call(("never, from", me), None)
-        me.send(raised.value)
-
-    for _ in range(5):
-        threads(call)
-    for _ in range(5):
-        receive(PATIENCE_S)
-    error = ValueError("x")
-    server.cast(error)
-    for _ in range(5):
-        raised = receive(PATIENCE_S)
-        assert raised.reason is error
-        assert raised.__cause__ is error
-
-
-def test_a_kill_tells_the_caller_though_the_callback_goes_on(gate: Any, threads: Any, me: Any) -> None:
-    server = Caller.start()
-
-    def call() -> None:
-        with pytest.raises(ProcessExited) as raised:
-            server.call(("held", gate), 60.0)
-        me.send(raised.value.reason)
-
-    server._process._elsewhere = -1  # not in the caller's thread
-    threads(call)
-    gate.reached()
-    exit(server, "kill")
-    assert receive(PATIENCE_S) == "killed"
-
-
-@pytest.mark.parametrize("ask", ["ask", "future", "stop", "stop later"])
-def test_a_kill_tells_who_asked_as_pykka_does(gate: Any, threads: Any, me: Any, ask: str) -> None:
-    class Held(Caller):
-        blocking = True
-
-        def terminate(self, reason: Any, state: Any) -> None:
-            gate.wait()
-
-    server = Held.start()
-
-    def call() -> None:
-        try:
-            if ask == "ask":
-                server.ask(("held", gate))
-            elif ask == "future":
-                server.ask(("held", gate), block=False).get()
-            elif ask == "stop":
-                me.send(server.stop())
-            else:
-                me.send(server.stop(block=False).get())
-        except ProcessExited as error:
-            me.send(error.reason)
-
-    threads(call)
-    gate.reached()
-    exit(server, "kill")
-    assert receive(PATIENCE_S) == (True if "stop" in ask else "killed")
-
-
-def test_calls_that_wait_when_the_process_ends_are_told(gate: Any, threads: Any, me: Any, until: Any) -> None:
-    server = Caller.start()
-    server._process._elsewhere = -1
-    threads(lambda: pytest.raises(ProcessExited, server.call, ("held", gate), 60.0))
-    gate.reached()
-
-    def call() -> None:
-        with pytest.raises(ProcessExited) as raised:
-            server.call("waits", 60.0)
-        me.send(raised.value.reason)
-
-    for _ in range(20):
-        threads(call)
-    until(lambda: len(server._process._box) == 20)
-    exit(server, "kill")
-    assert [receive(PATIENCE_S) for _ in range(20)] == ["killed"] * 20
 
 
 def test_who_was_answered_is_not_kept(obedient: Any) -> None:
@@ -425,30 +277,6 @@ def test_the_time_of_a_call_is_not_counted_twice(obedient: Any) -> None:
     with pytest.raises(CallTimeout):
         obedient.start().call(lambda _self, _from, state: NoReply(state), 1.0)
     assert time.monotonic() - began_s >= 1.0
-
-
-def test_whoever_monitors_knows_before_the_caller_does_not(obedient: Any) -> None:
-    server = obedient.start()
-    watch = monitor(server)
-
-    def crash(_self: Any, _from: Any, _state: Any) -> Any:
-        raise ValueError
-
-    with pytest.raises(ProcessExited):
-        server.call(crash)
-    assert receive(0).monitor is watch
-
-
-def test_what_a_process_comes_to_that_was_killed_meanwhile_is_dropped() -> None:
-    class Suicidal(GenServer):
-        def handle_call(self, message: Any, from_: Any, state: Any) -> Any:
-            exit(self_ref(), "kill")
-            return "an answer", state
-
-    victim = Suicidal.start()
-    with pytest.raises(ProcessExited) as raised:
-        victim.call("anything")
-    assert raised.value.reason == "killed"
 
 
 def test_no_timeout_may_be_said_as_an_endless_one(obedient: Any, gate: Any, threads: Any, me: Any) -> None:

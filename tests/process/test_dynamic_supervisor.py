@@ -8,7 +8,19 @@ from typing import Any
 
 import pytest
 
-from tests.process.supervised import PATIENCE_S, Gate, Start, Worker, crash, end_of, ended, receive_all, started, told
+from tests.process.supervised import (
+    PATIENCE_S,
+    Flaky,
+    Gate,
+    Start,
+    Worker,
+    crash,
+    end_of,
+    ended,
+    receive_all,
+    started,
+    told,
+)
 from tinybeam.errors import ConfigError
 from tinybeam.process import (
     GenServer,
@@ -228,16 +240,6 @@ def test_one_restart_too_many_ends_all(start: Start) -> None:
     assert end_of(supervisor) in ("shutdown", "noproc")
     assert not other.is_alive()
     assert told(6) == started("b", "a") + ended("a") + started("a") + ended("a", "b")
-
-
-class Flaky(Worker):
-    """Starts at first, and later when the test lets it."""
-
-    def init(self, to: Any, name: str, fails: list[bool]) -> Any:
-        if fails:
-            to.send(("failed", name))
-            raise RuntimeError("failed by the test")
-        return super().init(to, name)
 
 
 def test_a_restart_that_fails_is_tried_again_and_the_supervisor_answers_meanwhile(start: Start) -> None:

@@ -21,6 +21,7 @@ from tests.process.supervised import (
     crash,
     end_of,
     ended,
+    settle,
     started,
     told,
     worker,
@@ -36,12 +37,6 @@ from tinybeam.process import (
     upgrade,
 )
 from tinybeam.process.childspec import child_spec
-
-
-def settle(supervisor: Any) -> None:
-    """Lets a supervisor take note of ends that it has been told of: a call comes after the signals that are there."""
-    for _ in range(3):
-        Supervisor.count_children(supervisor)
 
 
 class Moody(Worker):

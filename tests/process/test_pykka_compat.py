@@ -1,9 +1,8 @@
-"""pykka's interface: what works as there, and the six facts of pykka's that are otherwise here, on purpose."""
+"""pykka's interface: what works as there."""
 
 from __future__ import annotations
 
 import asyncio
-import threading
 from typing import Any
 
 import pykka
@@ -11,72 +10,10 @@ import pytest
 from pykka import messages
 from pykka._envelope import Envelope
 
-from tinybeam.process import (
-    CallTimeout,
-    GenServer,
-    MailboxFull,
-    NoProcess,
-    Process,
-    StartFailed,
-    bonds,
-    monitor,
-    receive,
-    whereis,
-)
+from tests.process.pykka_actors import Actor, Ours, PykkaWay, Theirs
+from tinybeam.process import CallTimeout, GenServer, NoProcess, Process, monitor, receive, whereis
 
 PATIENCE_S = 30
-
-
-class Player:
-    """An attribute with methods of its own."""
-
-    def __init__(self) -> None:
-        self.volume = 3
-
-    def louder(self, by: int) -> int:
-        self.volume += by
-        return self.volume
-
-
-class Actor(Process):
-    """Has something of everything that a proxy may reach."""
-
-    kind = "actor"
-
-    def __init__(self, to: Any = None, *, greeting: str = "hello") -> None:
-        super().__init__()
-        self.to = to
-        self.greeting = greeting
-        self.player = pykka.traversable(Player())
-        self._hidden = 1
-
-    @property
-    def loud(self) -> str:
-        return self.greeting.upper()
-
-    def greet(self, whom: str = "world", *, mark: str = "!") -> str:
-        return f"{self.greeting}, {whom}{mark}"
-
-    def fail(self) -> None:
-        raise KeyError("failed")
-
-    def thread(self) -> int:
-        return threading.get_ident()
-
-    def later(self, gate: Any) -> str:
-        gate.wait()
-        return "late"
-
-    def on_receive(self, message: Any) -> Any:
-        if isinstance(message, BaseException):
-            raise message
-        if self.to is not None:
-            self.to.send(message)
-        return message
-
-
-class PykkaWay(Actor):
-    replies_with = (Exception,)
 
 
 # tell and ask
@@ -162,6 +99,14 @@ def test_what_was_asked_before_the_end_is_answered_and_the_rest_is_told(gate: An
         ref.tell("x")
     with pytest.raises(NoProcess):
         ref.ask("x", block=False).get(timeout=PATIENCE_S)
+
+
+def test_an_end_is_told_to_monitors_as_well_as_to_pykka() -> None:
+    ref = Actor.start()
+    watch = monitor(ref)
+    assert ref.stop()
+    assert receive(0).monitor is watch
+    assert ref.actor_stopped.is_set()
 
 
 # proxies
@@ -311,29 +256,6 @@ def test_pykkas_registry_broadcasts_to_named_processes_and_stops_them(me: Any) -
 # beside pykka's own actors
 
 
-class Theirs(pykka.ThreadingActor):
-    use_daemon_thread = True
-
-    def __init__(self, other: Any = None) -> None:
-        super().__init__()
-        self.other = other
-
-    def on_receive(self, message: Any) -> Any:
-        if self.other is None:
-            return ("theirs", message)
-        return ("theirs", self.other.ask(message))
-
-
-class Ours(Process):
-    def __init__(self, other: Any = None) -> None:
-        self.other = other
-
-    def on_receive(self, message: Any) -> Any:
-        if self.other is None:
-            return ("ours", message)
-        return ("ours", self.other.ask(message))
-
-
 def test_a_threadingactor_asks_a_process_and_the_other_way_round() -> None:
     theirs = Theirs.start(Ours.start())
     ours = Ours.start(Theirs.start())
@@ -355,105 +277,3 @@ def test_many_threadingactors_and_processes_ask_each_other_at_once() -> None:
         assert pykka.get_all(futures, timeout=PATIENCE_S) == expected
     finally:
         pykka.ActorRegistry.stop_all(timeout=PATIENCE_S)
-
-
-# the six facts
-
-
-def test_fact_1_a_beginning_that_raises_is_told_to_who_starts(caplog: pytest.LogCaptureFixture) -> None:
-    class Failing(Process):
-        def on_start(self) -> None:
-            raise ValueError("x")
-
-    before = len(bonds.processes)
-    with pytest.raises(StartFailed, match="x"):
-        Failing.start()
-    assert len(bonds.processes) == before
-
-
-def test_fact_2_a_failing_ask_ends_the_process_as_a_failing_tell_does(me: Any) -> None:
-    for fail in (
-        lambda ref: pytest.raises(ValueError, ref.ask, ValueError()),
-        lambda ref: ref.tell(ValueError()),
-        lambda ref: pytest.raises(KeyError, ref.proxy().fail().get, timeout=PATIENCE_S),
-    ):
-        ref, watch = Actor.start_monitor()
-        fail(ref)
-        down = receive(PATIENCE_S)
-        assert down.monitor is watch
-        assert isinstance(down.reason, Exception)
-
-
-def test_fact_2_unless_the_class_says_that_it_answers_with_exceptions() -> None:
-    ref = PykkaWay.start()
-    with pytest.raises(ValueError, match="x"):
-        ref.ask(ValueError("x"))
-    with pytest.raises(KeyError):
-        ref.proxy().fail().get(timeout=PATIENCE_S)
-    assert ref.is_alive()
-    with pytest.raises(SystemExit):
-        ref.ask(SystemExit())
-    assert not ref.is_alive()
-    ref, watch = PykkaWay.start_monitor()
-    ref.tell(ValueError())
-    assert receive(PATIENCE_S).monitor is watch
-
-
-def test_fact_3_a_baseexception_ends_one_process_and_neither_other_processes_nor_actors() -> None:
-    theirs, bystander = Theirs.start(), Ours.start()
-    named = GenServer.start(name="named")
-    try:
-        for error in (SystemExit(), KeyboardInterrupt(), GeneratorExit()):
-            ref, watch = Actor.start_monitor()
-            ref.tell(error)
-            assert receive(PATIENCE_S).reason is error
-        assert theirs.ask("x", timeout=PATIENCE_S) == ("theirs", "x")
-        assert bystander.ask("x") == ("ours", "x")
-        assert named.is_alive()
-    finally:
-        pykka.ActorRegistry.stop_all(timeout=PATIENCE_S)
-
-
-def test_fact_4_the_mailbox_has_a_bound(gate: Any) -> None:
-    class Small(Actor):
-        mailbox_max = 3
-
-    ref = Small.start()
-    late = ref.proxy().later(gate)
-    gate.reached()
-    for number in range(3):
-        ref.tell(number)
-    with pytest.raises(MailboxFull):
-        ref.tell("one more")
-    with pytest.raises(MailboxFull):
-        ref.ask("one more", block=False)
-    gate.open()
-    assert late.get(timeout=PATIENCE_S) == "late"
-
-
-def test_fact_5_pykkas_registry_is_not_searched_for_who_has_no_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_args: Any) -> None:
-        raise AssertionError("it is a list, and this is O(n)")
-
-    monkeypatch.setattr(pykka.ActorRegistry, "register", fail)
-    monkeypatch.setattr(pykka.ActorRegistry, "unregister", fail)
-    ref = Actor.start()
-    assert ref.ask("x") == "x"
-    assert ref.stop()
-
-
-def test_fact_6_a_process_costs_no_thread() -> None:
-    before = threading.active_count()
-    refs = [Actor.start() for _ in range(2000)]
-    assert [ref.ask(1) for ref in refs] == [1] * 2000
-    for ref in refs:
-        ref.stop()
-    assert threading.active_count() <= before + 2
-
-
-def test_an_end_is_told_to_monitors_as_well_as_to_pykka() -> None:
-    ref = Actor.start()
-    watch = monitor(ref)
-    assert ref.stop()
-    assert receive(0).monitor is watch
-    assert ref.actor_stopped.is_set()

@@ -20,9 +20,8 @@ PATIENCE_S = 30
 
 
 @pytest.fixture(autouse=True)
-def _empty_mailbox() -> Iterator[None]:
-    """What another test has left in this thread's mailbox is not ours; and a stream leaves nothing there."""
-    self_ref()._process._withdraw(lambda _: True)
+def nothing_left(empty_mailbox: None) -> Iterator[None]:
+    """A stream leaves nothing in its caller's mailbox."""
     yield
     left = [message for _, message, _ in self_ref()._process._waiting() if type(message) in (TaskReply, Down, Exit)]
     assert left == []

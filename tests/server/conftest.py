@@ -7,7 +7,6 @@ Never: starts a server by itself: `serving` does.
 
 from __future__ import annotations
 
-import contextlib
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -19,7 +18,7 @@ import pytest
 from tinybeam import Request, Router, contract
 from tinybeam.config import Config
 from tinybeam.errors import NativeError
-from tinybeam.process import ReceiveTimeout, receive
+from tinybeam.process import receive
 from tinybeam.server import RunningServer
 from tinybeam.server.engines import open_engine
 
@@ -102,15 +101,6 @@ class Rig:
     def close(self) -> None:
         self.client.close()
         self.engine.close()
-
-
-@pytest.fixture
-def empty_mailbox() -> Iterator[None]:
-    """What was sent to this test, and not received, is nothing to the next one."""
-    yield
-    with contextlib.suppress(ReceiveTimeout):
-        while True:
-            receive(0)
 
 
 @pytest.fixture

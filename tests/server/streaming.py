@@ -1,10 +1,14 @@
-"""What tests of streams share: an app with one, and the reading of what comes of it."""
+"""What tests of streams share: an app with one, the reading of what comes of it, and the leaving."""
 
 from __future__ import annotations
 
+import socket
+import struct
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+
+import httpx
 
 from tinybeam import Response, Router
 
@@ -13,6 +17,7 @@ if TYPE_CHECKING:
     from tests.server.conftest import Until
 
 PATIENCE_S = 30
+PART = b"x" * 10_000
 
 
 def app_of(make: Callable[[Any], Any], **options: Any) -> Router:
@@ -57,3 +62,13 @@ def come_to_rest(made: list[int], until: Until) -> int:
 
     until(at_rest)
     return len(made)
+
+
+def leave(conn: RawConn, way: str) -> None:
+    if way == "a reset":
+        conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    conn.close()
+
+
+def answers(url: str) -> bool:
+    return httpx.get(url + "/quick", trust_env=False).text == "quick"

@@ -1,18 +1,16 @@
-"""Answers that come in parts, at the border: what an engine makes of a beginning, parts, and an end, and its news."""
+"""Answers that come in parts, at the border: how an engine sends a beginning, parts, and an end, and its news."""
 
 from __future__ import annotations
 
-import socket
 import threading
 from typing import TYPE_CHECKING
 
-import msgspec
 import pytest
 
+from tests.server.streaming_rig import begin, encode, get, handles, is_served, news, news_of, read, rest
 from tinybeam import contract
 from tinybeam.http import (
     KIND_ASK,
-    KIND_CUT,
     KIND_END,
     KIND_HINTS,
     KIND_LAST,
@@ -25,65 +23,7 @@ from tinybeam.http import (
 if TYPE_CHECKING:
     from tests.server.conftest import Rig, Rigs
 
-encode = msgspec.msgpack.encode
 PIECE = b"x" * 65536
-
-
-def get(path: str = "/", version: str = "1.1", method: str = "GET") -> bytes:
-    return f"{method} {path} HTTP/{version}\r\nHost: t\r\n\r\n".encode()
-
-
-def handles(rig: Rig, octets: bytes, count: int = 1) -> list[int]:
-    """The handles of these requests."""
-    rig.client.sendall(octets)
-    found: list[int] = []
-    while len(found) < count:
-        found += [request.handle for request in rig.requests()]
-    return found
-
-
-def begin(rig: Rig, handle: int, length: int = LENGTH_UNKNOWN, status: int = 200, fields: bytes = b"") -> int:
-    return rig.engine.respond(encode([(handle, KIND_STREAM, status, fields, length)]))
-
-
-def news(rig: Rig, answers: bytes = b"") -> list[tuple[int, int]]:
-    """What one poll has to tell."""
-    rig.engine.wake()
-    status = rig.port.poll(answers)
-    return rig.port.news() if status >> 48 & contract.POLL_NEWS else []
-
-
-def news_of(rig: Rig, what: int) -> list[int]:
-    """The handles of the next news, which are all of this kind."""
-    while not (found := news(rig)):
-        pass
-    assert {one for _, one in found} == {what}
-    return [handle for handle, _ in found]
-
-
-def read(rig: Rig, end: bytes) -> bytes:
-    """What the client is sent until this."""
-    octets = b""
-    while not octets.endswith(end):
-        more = rig.client.recv(1)
-        assert more, f"the engine closed after {octets!r}"
-        octets += more
-    return octets
-
-
-def rest(rig: Rig) -> bytes:
-    octets = b""
-    while more := rig.client.recv(65536):
-        octets += more
-    return octets
-
-
-def is_served(rig: Rig) -> bool:
-    """Whether the connection goes on, and nothing is left of what was before."""
-    [handle] = handles(rig, get("/next"))
-    rig.flush(encode([(handle, KIND_TEXT, "next")]))
-    status, body = rig.reply()
-    return (status, body, rig.engine.stats()["handles_open"]) == (200, b"next", 0)
 
 
 def test_parts_of_unknown_length_go_out_as_chunks(rig: Rig) -> None:
@@ -215,120 +155,6 @@ def test_more_is_asked_for_when_the_client_has_taken_nearly_all(rig: Rig) -> Non
     assert got.count(b"x") == pushed
 
 
-def test_whoever_streams_is_told_that_the_client_has_left_and_once(rig: Rig) -> None:
-    [handle] = handles(rig, get())
-    begin(rig, handle)
-    rig.engine.push(handle, KIND_ASK, b"x")
-    assert news_of(rig, contract.NEWS_MORE) == [handle]
-    rig.client.close()  # with octets unread: it is a reset
-    assert news_of(rig, contract.NEWS_GONE) == [handle]
-    rig.engine.push(handle, KIND_ASK, b"for nobody")
-    rig.engine.push(handle, KIND_END, b"")
-    assert news(rig) == []
-    assert [rig.engine.stats()[name] for name in ("handles_open", "streams", "connections_open")] == [0, 0, 0]
-    assert begin(rig, handle) == contract.EALREADY
-
-
-def test_a_client_that_left_before_the_stream_began_is_told_to_it(rig: Rig) -> None:
-    [handle] = handles(rig, get())
-    rig.client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-    rig.client.close()
-    while rig.engine.stats()["connections_open"]:
-        rig.flush()
-    assert begin(rig, handle) == contract.EDISCONNECTED
-    assert news_of(rig, contract.NEWS_GONE) == [handle]
-    assert news(rig) == []
-    assert rig.engine.stats()["handles_open"] == 0
-
-
-@pytest.mark.parametrize(("version", "length"), [("1.1", LENGTH_UNKNOWN), ("1.1", 100), ("1.0", 100)])
-def test_a_stream_that_is_cut_does_not_end_as_a_whole_one_does(rig: Rig, version: str, length: int) -> None:
-    [handle] = handles(rig, get(version=version))
-    begin(rig, handle, length)
-    rig.engine.push(handle, KIND_PART, b"half of")
-    rig.engine.push(handle, KIND_CUT, b"")
-    rig.engine.push(handle, KIND_PART, b"what is too late")
-    while rig.engine.stats()["connections_open"]:
-        rig.flush()
-    rig.flush()
-    octets = rest(rig)
-    assert octets.removesuffix(b"\r\n").endswith(b"half of")
-    assert b"\r\n0\r\n" not in octets
-    assert (rig.engine.stats()["handles_open"], rig.engine.stats()["streams"]) == (0, 0)
-
-
-def test_a_cut_is_a_reset_where_the_close_would_be_the_end(rig: Rig) -> None:
-    [handle] = handles(rig, get(version="1.0"))
-    begin(rig, handle)
-    rig.engine.push(handle, KIND_PART, b"half of")
-    rig.flush()
-    read(rig, b"half of")
-    rig.engine.push(handle, KIND_CUT, b"")
-    rig.flush()
-    with pytest.raises(ConnectionResetError):
-        rig.client.recv(1)
-
-
-def test_nothing_follows_a_stream_that_is_cut(rig: Rig) -> None:
-    one, two = handles(rig, get("/1") + get("/2"), 2)
-    rig.flush(encode([(two, KIND_TEXT, "second")]))
-    begin(rig, one)
-    rig.engine.push(one, KIND_PART, b"half of")
-    rig.engine.push(one, KIND_CUT, b"")
-    rig.flush()
-    assert rest(rig).endswith(b"7\r\nhalf of\r\n")
-    rig.flush()
-    assert rig.engine.stats()["handles_open"] == 0
-
-
-def test_a_stream_that_is_cut_before_its_turn_is_another_answer(rig: Rig) -> None:
-    one, two = handles(rig, get("/1") + get("/2"), 2)
-    begin(rig, two)
-    rig.engine.push(two, KIND_PART, b"half of")
-    rig.engine.push(two, KIND_CUT, b"")
-    rig.flush()
-    rig.flush(encode([(one, KIND_TEXT, "first")]))
-    assert rig.reply() == (200, b"first")
-    assert rig.reply() == (500, b"")
-    assert is_served(rig)
-
-
-@pytest.mark.parametrize(("part", "sent"), [(b"four", b"four"), (b"four too", b"")])
-def test_a_body_that_is_not_as_long_as_announced_is_cut(rig: Rig, part: bytes, sent: bytes) -> None:
-    [handle] = handles(rig, get())
-    begin(rig, handle, 5)
-    rig.engine.push(handle, KIND_PART, part)
-    rig.engine.push(handle, KIND_END, b"")
-    rig.flush()
-    assert rest(rig).endswith(b"\r\n\r\n" + sent)
-    assert rig.engine.stats()["streams"] == 0
-
-
-def test_what_does_not_belong_to_a_stream_goes_nowhere(rig: Rig) -> None:
-    [handle] = handles(rig, get())
-    for wrong in (handle, handle ^ 1, handle + (1 << 20), handle ^ 1 << 52):
-        rig.engine.push(wrong, KIND_PART, b"it has not begun")
-        rig.engine.push(wrong, KIND_END, b"")
-    begin(rig, handle)
-    for wrong in (handle ^ 1, handle + (1 << 20), handle ^ 1 << 52):
-        rig.engine.push(wrong, KIND_PART, b"another's")
-    rig.engine.push(handle, KIND_END, b"")
-    rig.engine.push(handle, KIND_PART, b"after the end")
-    rig.flush()
-    assert read(rig, b"0\r\n\r\n").partition(b"\r\n\r\n")[2] == b"0\r\n\r\n"
-    assert begin(rig, handle) == contract.EALREADY
-    assert is_served(rig)
-
-
-def test_fields_that_would_split_the_response_make_it_a_500(rig: Rig) -> None:
-    [handle] = handles(rig, get())
-    begin(rig, handle, fields=b"X: a\r\n\r\nHTTP/1.1 200 OK\r\n")
-    rig.engine.push(handle, KIND_PART, b"x")
-    rig.flush()
-    assert rig.reply() == (500, b"")
-    assert is_served(rig)
-
-
 def test_hints_come_before_the_answer(rig: Rig) -> None:
     [handle] = handles(rig, get())
     rig.engine.push(handle, KIND_HINTS, b"Link: </a.css>; rel=preload\r\n")
@@ -413,13 +239,3 @@ def test_the_last_part_brings_the_end_with_it(rig: Rig, length: int, body: bytes
     assert read(rig, body).endswith(b"\r\n\r\n" + body)
     assert rig.engine.stats()["streams"] == 0
     assert is_served(rig)
-
-
-@pytest.mark.parametrize("kind", [0, KIND_TEXT, KIND_STREAM, KIND_LAST + 1])
-def test_what_is_no_part_is_not_taken(rig: Rig, kind: int) -> None:
-    assert rig.engine.push(1, kind, b"") == contract.EINVAL
-
-
-def test_a_closed_engine_takes_no_parts(rig: Rig) -> None:
-    rig.engine.close()
-    assert rig.engine.push(1, KIND_PART, b"") == contract.ESHUTDOWN

@@ -16,54 +16,24 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.server.filing import HUGE, LARGE, SMALL, asking, many_files, mounted
 from tinybeam import Request, Response, Router
-from tinybeam.testing.local import LocalClient
 
 if TYPE_CHECKING:
     from tests.conftest import RawConn
     from tests.server.conftest import Connect, Serving, Until
-
-    Way = Callable[..., Router]
+    from tests.server.filing import Way
 
 pytestmark = pytest.mark.native_only("the portable engine leaves files to a handler; tests/portable/test_files.py")
-
-LARGE = bytes(range(256)) * 8192  # 2 MiB: more than is kept in memory, and than a socket takes at once
-SMALL = b"body { color: red }\n"
-HUGE = 64 << 20
-OLD_S = 1_500_000_000
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A directory with files of every kind, all of them last changed long ago."""
-    made = tmp_path / "www"
-    (made / "sub" / "deep").mkdir(parents=True)
-    (tmp_path / "secret").write_text("not for you")
-    (made / "a.css").write_bytes(SMALL)
-    (made / "large.bin").write_bytes(LARGE)
-    (made / "empty.txt").write_bytes(b"")
-    (made / "sub" / "index.html").write_text("<p>index")
-    (made / "sub" / "deep" / "ö.txt").write_text("deep")
-    (made / ".hidden").write_text("hidden")
-    (made / "a.css.gz").write_bytes(b"gzipped")
-    os.mkfifo(made / "fifo")
-    (made / "out").symlink_to(tmp_path / "secret")
-    (made / "in").symlink_to("a.css")
-    for path in made.rglob("*"):
-        if not path.is_symlink():
-            os.utime(path, (OLD_S, OLD_S))
-    return made
-
-
-def mounted(folder: Path, **options: Any) -> Router:
-    """The folder beneath /assets."""
-    router = Router()
-    router.static("/assets", folder, **options)
-    return router
+    return many_files(tmp_path)
 
 
 def handled(folder: Path, **options: Any) -> Router:
-    """The same by a handler."""
+    """The folder beneath /assets by a handler, as `mounted` has it by a mount."""
     router = Router()
 
     @router.get("/assets/{path:path}")
@@ -102,29 +72,9 @@ def way(request: pytest.FixtureRequest) -> Way:
     return made
 
 
-def asking(way: Way, folder: Path, serving: Serving, connect: Connect) -> Callable[..., Any]:
-    """Asks a server of the folder for a path, on a connection of its own."""
-    apps: dict[Any, Any] = {}
-
-    def get(path: str, extra: str = "", method: str = "GET", **options: Any) -> Any:
-        key = tuple(sorted(options.items()))
-        if key not in apps:
-            apps[key] = serving(way(folder, **options))
-        conn = connect(apps[key].url)
-        conn.get("/assets" + path, method, extra)
-        return conn.reply(method)
-
-    return get
-
-
 @pytest.fixture
 def ask(way: Way, folder: Path, serving: Serving, connect: Connect) -> Callable[..., Any]:
     return asking(way, folder, serving, connect)
-
-
-@pytest.fixture
-def ask_mount(folder: Path, serving: Serving, connect: Connect) -> Callable[..., Any]:
-    return asking(mounted, folder, serving, connect)
 
 
 def test_a_file_has_its_type_its_length_and_its_validators(ask: Any) -> None:
@@ -155,15 +105,6 @@ def test_a_large_file_comes_whole(ask: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "location"),
-    [("/sub", "/assets/sub/"), ("/sub?a=b", "/assets/sub/?a=b"), ("/sub/deep", "/assets/sub/deep/")],
-)
-def test_a_directory_is_redirected_to_one_with_a_slash(ask_mount: Any, path: str, location: str) -> None:
-    reply = ask_mount(path)
-    assert (reply.status, reply.headers["location"]) == (301, location)
-
-
-@pytest.mark.parametrize(
     "path",
     ["/none", "/a.css/", "/a.css/x", "/sub/deep/", "/.hidden", "/fifo", "/out", "/../secret", "/%2e%2e/secret"]
     + ["/..%2fsecret", "/sub/..%2f..%2fsecret", "/sub/../../secret", "/%00", "/a.css%00", "/a%5c..%5csecret"]
@@ -177,18 +118,6 @@ def test_what_is_no_file_here_is_not_found(ask: Any, path: str) -> None:
 def test_other_methods_are_not_allowed(ask: Any) -> None:
     reply = ask("/a.css", method="DELETE")
     assert (reply.status, reply.headers["allow"]) == (405, "GET, HEAD, OPTIONS")
-
-
-def test_hidden_files_can_be_shown(ask_mount: Any) -> None:
-    assert ask_mount("/.hidden", hidden=True).body == b"hidden"
-
-
-def test_an_index_stands_for_its_directory(ask_mount: Any) -> None:
-    assert ask_mount("/sub/").body == b"<p>index"
-
-
-def test_without_an_index_directories_are_not_found(ask_mount: Any) -> None:
-    assert [ask_mount(path, index=None).status for path in ("/sub", "/sub/", "/sub/index.html")] == [404, 404, 200]
 
 
 def test_who_has_the_file_is_told_that_it_is_the_same(ask: Any) -> None:
@@ -265,11 +194,6 @@ def test_caches_are_told_what_is_said_of_the_file(ask: Any) -> None:
         assert ask("/a.css", extra, cache_control="max-age=60").headers["cache-control"] == "max-age=60"
     for path, extra in (("/none", ""), ("/a.css", "Range: bytes=99-\r\n"), ("/a.css", 'If-Match: "x"\r\n')):
         assert "cache-control" not in ask(path, extra, cache_control="max-age=60").headers
-
-
-def test_what_is_immutable_is_kept_for_a_year(ask_mount: Any) -> None:
-    assert ask_mount("/large.bin", immutable=True).headers["cache-control"] == "public, max-age=31536000, immutable"
-    assert "cache-control" not in ask_mount("/none", immutable=True).headers
 
 
 @pytest.mark.parametrize(
@@ -395,63 +319,3 @@ def test_pipelined_answers_keep_their_order_files_or_not(
     assert [body.rstrip(b"\n") if body[:5] == b"there" else body for body in bodies] == [
         wanted.get(path, b"there is no such file") for path in paths
     ]
-
-
-def test_what_is_missing_may_be_a_route(folder: Path, serving: Serving, connect: Connect) -> None:
-    router = Router()
-    router.static("/", folder, missing="next")
-
-    @router.get("/{path:path}")
-    def app(request: Request, path: str) -> str:
-        return f"the app at {path}"
-
-    conn = connect(serving(router).url)
-    for path, body in (("/a.css", SMALL), ("/some/page", b"the app at some/page"), ("/large.bin", LARGE)):
-        conn.get(path)
-        assert conn.reply().body == body
-
-
-def test_files_never_reach_python(folder: Path, serving: Serving, connect: Connect) -> None:
-    router = Router()
-    router.static("/assets", folder)
-    running = serving(router)
-    conn = connect(running.url)
-    for path in ("a.css", "large.bin", "none"):
-        conn.get(f"/assets/{path}")
-        conn.reply()
-    stats = running.stats()
-    assert (stats["files"], stats["requests"]) == (3, 0)
-
-
-def test_without_a_cache_files_come_from_the_disk(folder: Path, serving: Serving, connect: Connect) -> None:
-    router = Router()
-    router.static("/assets", folder)
-    conn = connect(serving(router, file_cache_bytes_max=1).url)
-    for _ in range(3):
-        conn.get("/assets/a.css")
-        assert conn.reply().body == SMALL
-
-
-@pytest.fixture
-def local(folder: Path) -> LocalClient:
-    router = Router()
-    router.static("/assets", folder, cache_control="max-age=60")
-    return LocalClient(router)
-
-
-def test_the_local_client_finds_the_same_files(local: LocalClient) -> None:
-    reply = local.get("/assets/a.css")
-    assert (reply.status, reply.body, reply.headers["content-type"]) == (200, SMALL, "text/css; charset=utf-8")
-    assert reply.headers["cache-control"] == "max-age=60"
-    again = local.get("/assets/a.css", headers={"If-None-Match": reply.headers["etag"]})
-    assert again.status == 304
-    assert local.get("/assets/sub").headers["location"] == "/assets/sub/"
-    assert local.get("/assets/sub/").text == "<p>index"
-
-
-@pytest.mark.parametrize(
-    "path",
-    ["none", ".hidden", "fifo", "out", "%2e%2e/secret", "..%2fsecret", "sub//index.html", "a.css/"],
-)
-def test_the_local_client_does_not_find_what_is_none(local: LocalClient, path: str) -> None:
-    assert local.get(f"/assets/{path}").status == 404

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -30,6 +28,8 @@ if TYPE_CHECKING:
     from tests.server.conftest import Connect, Serving
 
 PATIENCE_S = 30
+
+pytestmark = pytest.mark.usefixtures("empty_mailbox")
 
 
 class Witness(GenServer):
@@ -62,14 +62,6 @@ class Named(Witness):
 
 def told(count: int) -> list[Any]:
     return [receive(PATIENCE_S) for _ in range(count)]
-
-
-@pytest.fixture(autouse=True)
-def _empty_mailbox() -> Iterator[None]:
-    yield
-    with contextlib.suppress(Exception):
-        while True:
-            receive(0)
 
 
 def app(*children: Any) -> Router:

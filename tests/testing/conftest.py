@@ -17,9 +17,23 @@ from tinybeam.testing.local import LocalClient
 
 def make_app() -> Router:
     router = Router()
+    add_constants(router)
+    add_seen(router)
+    add_bodies(router)
+    add_files(router)
+    add_headers(router)
+    add_errors(router)
+    add_async(router)
+    add_ends(router)
+    return router
+
+
+def add_constants(router: Router) -> None:
     router.get("/", do="yay")
     router.get("/made", do=Response("<p>made</p>", 201, content_type="text/html; charset=utf-8"))
 
+
+def add_seen(router: Router) -> None:
     @router.route("/seen", methods=["GET", "POST", "PUT", "PATCH", "DELETE", "PURGE"])
     def seen(request: Request) -> object:
         """Everything of a request that both clients send alike."""
@@ -33,6 +47,10 @@ def make_app() -> Router:
             "body": request.body,
             "peer": request.peer and request.peer[0],
         }
+
+
+def add_bodies(router: Router) -> None:
+    """Texts, bytes, nothing at all, and a status that has no body."""
 
     @router.get("/text/{rest:path}")
     def text(request: Request, rest: str) -> str:
@@ -50,6 +68,8 @@ def make_app() -> Router:
     def not_modified(request: Request) -> Response:
         return Response(status=304, headers={"ETag": '"1"'})
 
+
+def add_files(router: Router) -> None:
     @router.get("/file")
     def file(request: Request) -> object:
         """As the body of an error, for which both clients know all fields."""
@@ -59,6 +79,10 @@ def make_app() -> Router:
     def missing(request: Request) -> Path:
         return Path(__file__, "none")
 
+
+def add_headers(router: Router) -> None:
+    """Headers and texts that are not in ASCII, and a header that is there twice."""
+
     @router.get("/cookies")
     def cookies(request: Request) -> object:
         return 200, [("Set-Cookie", "a=1"), ("Set-Cookie", "b=2"), ("X-Name", "J\xfcrgen")], "two"
@@ -67,6 +91,8 @@ def make_app() -> Router:
     def latin(request: Request) -> Response:
         return Response("J\xfcrgen".encode("latin-1"), content_type="text/plain; charset=latin-1")
 
+
+def add_errors(router: Router) -> None:
     @router.get("/teapot")
     def teapot(request: Request) -> str:
         raise HTTPError(418, "short and stout", headers={"X-Pot": "tea"})
@@ -75,6 +101,8 @@ def make_app() -> Router:
     def crash(request: Request) -> str:
         raise RuntimeError("scripted")
 
+
+def add_async(router: Router) -> None:
     @router.get("/async/{tag}")
     async def later(request: Request, tag: str) -> object:
         me = self_ref()
@@ -85,6 +113,10 @@ def make_app() -> Router:
     async def crash_later(request: Request) -> str:
         await asyncio.sleep(0)
         raise SystemExit
+
+
+def add_ends(router: Router) -> None:
+    """A handler that is killed, and one that exits."""
 
     @router.get("/kill")
     async def kill(request: Request) -> str:
@@ -97,8 +129,6 @@ def make_app() -> Router:
     @router.get("/exit")
     def leave(request: Request) -> str:
         raise SystemExit
-
-    return router
 
 
 @pytest.fixture
