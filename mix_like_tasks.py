@@ -84,8 +84,8 @@ def test(arguments: list[str]) -> NoReturn:
 def test_native(arguments: list[str]) -> NoReturn:
     """run the C tests alone, and fail where a sanitizer is missing: [pytest's arguments]"""
     os.environ["TINYBEAM_SANITIZE"] = "required"
-    find_compiler()
-    enter_venv("test")
+    find_compiler()  # the tests compile too
+    prepare("test")
     os.chdir(ROOT)
     execute(sys.executable, "-m", "pytest", "tests/native", *arguments)
 
