@@ -240,8 +240,8 @@ TB_EXPORT int32_t tb_engine_push(tb_engine *engine, uint32_t runner, uint64_t ha
  * This and the next two: any thread. TB_EALREADY when it is read already, or answered. */
 TB_EXPORT int32_t tb_body_open(tb_engine *engine, uint64_t handle, uint64_t bytes_max);
 /* Takes octets of the body. Their number; 0 at its end; TB_EWAIT when there are none yet; TB_EBODY - status when the
- * rest is malformed (400), late (408) or too long (413), with which the connection ends; TB_EDISCONNECTED when the
- * client has left. While much of it is not taken, the client is not read. */
+ * rest is malformed (400), late (408) or too long (413), or its trailers are (431), with which the connection ends;
+ * TB_EDISCONNECTED when the client has left. While much of it is not taken, the client is not read. */
 TB_EXPORT int64_t tb_body_take(tb_engine *engine, uint64_t handle, void *octets, size_t capacity);
 /* The trailers of a body that has come to its end, in the form of fields. TB_EBUFFER when they do not fit; they are no
  * longer than header_bytes_max and one octet. */

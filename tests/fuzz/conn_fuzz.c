@@ -163,7 +163,7 @@ static bool take_one(run_log *log, unsigned index, size_t capacity) {
         item->offered = false;
     }
     FUZZ_CHECK(n == 0 || n == TB_EWAIT || n == TB_EALREADY || n == TB_EBADHANDLE || n == TB_EDISCONNECTED ||
-               (n <= TB_EBODY - 400 && n >= TB_EBODY - 413));
+               n == TB_EBODY - 400 || n == TB_EBODY - 408 || n == TB_EBODY - 413 || n == TB_EBODY - 431);
     item->flows = item->flows && n == TB_EWAIT;
     return false;
 }

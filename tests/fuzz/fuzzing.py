@@ -8,7 +8,9 @@ Never: writes to the corpora of the tree: what is found goes to build/fuzz, and 
 from __future__ import annotations
 
 import argparse
+import base64
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -51,8 +53,9 @@ def build(target: str, compiler: str, *, libfuzzer: bool, sanitizers: list[str])
     return program
 
 
-def fuzz(target: str, compiler: str, seconds: int) -> bool:
-    """Runs a target for so long. True when it found nothing."""
+def fuzz(target: str, compiler: str, seconds: int) -> list[str]:
+    """Runs a target for so long, says how far it came, and returns what it found: for each finding, all that a reader
+    who has nothing else needs to have it again."""
     program = build(target, compiler, libfuzzer=True, sanitizers=_SANITIZERS)
     growing = BUILD / "corpus" / target
     findings = BUILD / "findings" / target
@@ -61,11 +64,32 @@ def fuzz(target: str, compiler: str, seconds: int) -> bool:
     limits = [f"-max_total_time={seconds}", f"-max_len={INPUT_BYTES_MAX}", "-timeout=20", "-rss_limit_mb=2048"]
     words = [f"-dict={DICTIONARY}", f"-artifact_prefix={findings}/", "-print_final_stats=1", "-verbosity=0"]
     before = set(findings.iterdir())
-    code = subprocess.run([program, *limits, *words, growing, CORPUS / target]).returncode
+    log = BUILD / f"{target}.log"
+    with log.open("wb") as file:
+        code = subprocess.run([program, *limits, *words, growing, CORPUS / target], stderr=file).returncode
+    said = log.read_text(errors="replace")
+    print(f"    {', '.join(_stat(said, name) for name in ('number_of_executed_units', 'new_units_added'))}", flush=True)
+    if code == 0:
+        return []
     found = sorted(set(findings.iterdir()) - before)
-    for path in found:
-        print(f"{target}: a finding in {path}\n  replay it with: {program} {path}")
-    return code == 0 and not found
+    return [_last_words(said), *(_recipe(program, path) for path in found)]
+
+
+def _stat(said: str, name: str) -> str:
+    match = re.search(rf"stat::{name}:\s*(\d+)", said)
+    return f"{name.replace('_', ' ')}: {match[1] if match else 'not told'}"
+
+
+def _last_words(said: str) -> str:
+    """libFuzzer's report without the dictionary that it recommends, which is long and tells nothing."""
+    lines = re.sub(r"(?s)###### Rec.*?###### End of recommended dictionary. ######\n", "", said).splitlines()
+    return "\n".join(lines[-80:])
+
+
+def _recipe(program: Path, path: Path) -> str:
+    """The input itself too: where the run is over, its files may be gone."""
+    octets = base64.b64encode(path.read_bytes()).decode()
+    return f"a finding in {path}\n  replay it with: {program} {path}\n  its octets: base64 -d <<< {octets}"
 
 
 def merge(target: str, compiler: str) -> None:
@@ -106,16 +130,17 @@ def main() -> int:
             "fuzz: libFuzzer comes with clang, which is not installed (Debian: apt-get install clang)", file=sys.stderr
         )
         return 3
-    failed = []
+    reports: dict[str, list[str]] = {}
     for target in options.targets or TARGETS:
         print(f"==> {target}", flush=True)
         if options.merge:
             merge(target, clang)
-        elif not fuzz(target, clang, options.seconds):
-            failed.append(target)
-    if failed:
-        print(f"fuzz: findings in {', '.join(failed)}", file=sys.stderr)
-    return 1 if failed else 0
+        elif report := fuzz(target, clang, options.seconds):
+            reports[target] = report
+    # At the end, where whoever reads only that sees them.
+    for target, report in reports.items():
+        print(f"\nfuzz: {target} found something", *report, sep="\n", file=sys.stderr)
+    return 1 if reports else 0
 
 
 if __name__ == "__main__":

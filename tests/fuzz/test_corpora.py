@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.fuzz import fuzzing
+
 HERE = Path(__file__).parent
 TARGETS = sorted(path.stem.removesuffix("_fuzz") for path in HERE.glob("*_fuzz.c"))
 
@@ -41,6 +43,26 @@ def test_a_broken_invariant_ends_the_replay(tmp_path: Path) -> None:
     broken = subprocess.run([program, source], capture_output=True, text=True)
     assert broken.returncode != 0
     assert "broken: len < 3" in broken.stderr
+
+
+def test_a_finding_is_told_with_its_octets_and_without_the_dictionary(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "program"
+    program.write_text(
+        "#!/bin/sh\n"
+        'for word; do case "$word" in -artifact_prefix=*) printf abc > "${word#*=}crash-1" ;; esac; done\n'
+        "echo '###### Recommended dictionary. ######\n\"GET\" # Uses: 1' >&2\n"
+        "echo '###### End of recommended dictionary. ######' >&2\n"
+        "echo 'broken: len < 3' >&2; exit 77\n"
+    )
+    program.chmod(0o755)
+    monkeypatch.setattr(fuzzing, "BUILD", tmp_path / "build")
+    monkeypatch.setattr(fuzzing, "build", lambda *arguments, **options: program)
+    words, recipe = fuzzing.fuzz("conn", "clang", 1)
+    assert words == "broken: len < 3"
+    assert "base64 -d <<< YWJj" in recipe
+    assert f"{program} {tmp_path}/build/findings/conn/crash-1" in recipe
 
 
 def test_the_targets_are_named_when_there_is_no_such_one() -> None:

@@ -177,9 +177,16 @@ def test_what_follows_a_body_that_is_longer_than_announced_is_another_request(
     assert [conn.reply().status for _ in range(2)] == [200, 400]
 
 
-@pytest.mark.parametrize(
-    ("rest", "status"), [(b"zz\r\n", 400), (b"3\r\nabcd\r\n", 400), (b"ffffffffffffffffff\r\n", 413)]
-)
+MALFORMED = {
+    "a size that is no number": (b"zz\r\n", 400),
+    "a chunk that is longer than it says": (b"3\r\nabcd\r\n", 400),
+    "a chunk that is too long": (b"ffffffffffffffffff\r\n", 413),
+    "trailers that are too long": (b"0\r\nA: " + b"a" * 70_000, 431),
+    "too many trailers": (b"0\r\n" + b"A: b\r\n" * 101, 431),
+}
+
+
+@pytest.mark.parametrize(("rest", "status"), MALFORMED.values(), ids=MALFORMED)
 def test_a_malformed_body_is_told_to_the_handler_and_then_to_the_client(
     reading: Router, rest: bytes, status: int, serving: Serving, connect: Connect, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -193,8 +200,10 @@ def test_a_malformed_body_is_told_to_the_handler_and_then_to_the_client(
     error = message[1]
     assert isinstance(error, HTTPError)
     assert error.status == status
+    assert "RFC 911" in error.message
     reply = conn.reply()
     assert (reply.status, reply.headers["connection"]) == (status, "close")
+    assert reply.body.decode() == error.message
     assert "crashed" not in caplog.text
 
 

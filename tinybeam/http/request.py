@@ -119,7 +119,7 @@ class Request(msgspec.Struct, array_like=True, frozen=True, eq=False, dict=True)
         twice. Only with `stream=True` on the route does the handler run before the body has come.
 
         While a part is waited for: raises ClientDisconnected when the client leaves, HTTPError 400 for a malformed
-        body, 408 for a slow one, 413 for one that is too long; let them through.
+        body, 408 for a slow one, 413 for one that is too long, 431 for its trailers; let them through.
         """
         return BodyParts(self._body)
 

@@ -27,6 +27,7 @@ _REFUSALS: Final = {
     400: "the body is malformed (RFC 9112 section 7)",
     408: "the body took too long to arrive (RFC 9110 section 15.5.9)",
     413: "the body is larger than this takes (RFC 9110 section 15.5.14)",
+    431: "the trailer section is too large (RFC 9110 section 6.5)",
 }
 
 
