@@ -1,7 +1,8 @@
 /* Content codings; see coding.h.
  *
  * Owns:  the grammar of Accept-Encoding.
- * Knows: that x-gzip is gzip (RFC 9110 §8.4.1.3), and that later words of a client override its earlier ones.
+ * Knows: that x-gzip is gzip (RFC 9110 §8.4.1.3); of a coding that comes twice the lower weight counts, which may be
+ *        a refusal.
  * Never: guesses at a malformed element: it is as if it were not there.
  */
 #include "coding.h"
@@ -90,7 +91,7 @@ static void coding_on_line(const parser_field *line, int16_t *weights) {
         const unsigned id = coding_of(word, (size_t)(at - word));
         int16_t weight;
         const uint8_t *end = coding_on_weight(at, stop, &weight);
-        if (end != NULL && id < CODING_WORDS) {
+        if (end != NULL && id < CODING_WORDS && (weights[id] == CODING_SILENT || weight < weights[id])) {
             weights[id] = weight;
         }
         for (at = end == NULL ? at : end; at < stop && *at != ',';) {

@@ -37,7 +37,7 @@ static const coding_case cases[] = {
     {ACCEPT "gzip;q=1.000\r\n", ALL, CODING_GZIP},
     {ACCEPT "gzip;q=1.\r\n", ALL, CODING_GZIP},
     {ACCEPT ",,gzip,,\r\n", ALL, CODING_GZIP},
-    {ACCEPT "gzip;q=0, gzip\r\n", ALL, CODING_GZIP},
+    {ACCEPT "gzip;q=0, gzip\r\n", ALL, CODING_IDENTITY},
     {ACCEPT "gzip, gzip;q=0\r\n", ALL, CODING_IDENTITY},
     /* "*" and identity */
     {ACCEPT "*\r\n", ALL, CODING_BR},

@@ -5,6 +5,7 @@ Knows: the files of this room.
 Never: I/O or threads; everything here is a value or makes one.
 """
 
+from tinybeam.http.accept_encoding import choose as choose_coding
 from tinybeam.http.answer import (
     KIND_ASK,
     KIND_BYTES,
@@ -77,6 +78,7 @@ __all__ = [
     "as_response",
     "beginning",
     "carry_over",
+    "choose_coding",
     "check_file_field",
     "field_octets_of",
     "file_fields",

@@ -13,8 +13,7 @@ from types import MappingProxyType
 from typing import Final
 
 from tinybeam.errors import ConfigError
-from tinybeam.http import Request, Response, has_body
-from tinybeam.plugs.accept_encoding import choose
+from tinybeam.http import Request, Response, choose_coding, has_body
 from tinybeam.plugs.brotli import brotli
 from tinybeam.plugs.coding import GZIP, Coding, PartsEncoder
 from tinybeam.plugs.media_types import TYPES, MediaTypes
@@ -104,7 +103,7 @@ class Compress:
             return response
         _add_vary(response)
         lasting = response.source is not None and (response.header("Content-Type") or "").startswith(_EVENT_STREAM)
-        name, required = choose(
+        name, required = choose_coding(
             request.headers.get("accept-encoding"), self._offered_small if lasting else self._offered
         )
         length = len(response.body) if response.source is None else response.length

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinybeam.plugs.accept_encoding import Choice, choose
+from tinybeam.http.accept_encoding import Choice, choose
 
 ALL = ("zstd", "br", "gzip")
 

@@ -53,7 +53,7 @@ def _chosen(accepted: str, offered: tuple[str, ...]) -> Choice:
     identity = weights.get("identity", weights.get("*"))
     if identity == 0.0:
         return Choice(best, required=best is not None)
-    if weights.get("identity", 0.0) > weight:
+    if identity is not None and identity > weight:
         return Choice(None)
     return Choice(best)
 
