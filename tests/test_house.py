@@ -17,6 +17,7 @@ FLOORS = [
     {"errors"},
     {"config", "contract"},
     {"process", "http", "native"},
+    {"files"},
     {"router", "plugs", "portable"},
     {"server"},
     {"cli"},

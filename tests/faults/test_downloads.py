@@ -46,7 +46,6 @@ def test_a_download_from_a_generator_does_not_make_the_server_larger(spawn: Spaw
     program.stop()
 
 
-@pytest.mark.native_only("the portable engine reads a file as a whole")
 def test_a_download_of_a_file_does_not_make_the_server_larger(spawn: Spawn, tmp_path: Path) -> None:
     program = spawn()
     for name, mib in (("short", SHORT_MIB), ("long", LONG_MIB)):

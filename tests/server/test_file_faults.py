@@ -16,13 +16,12 @@ import pytest
 
 from tests.server.filing import app_of, few_files, logged
 from tinybeam import Response
+from tinybeam.portable import PortableEngine
 from tinybeam.server.engine import Engine
 
 if TYPE_CHECKING:
     from tests.conftest import Gate
     from tests.server.conftest import Connect, Serving, Until
-
-pytestmark = pytest.mark.native_only("the portable engine has files read by Python; tests/portable/test_files.py")
 
 
 @pytest.fixture
@@ -139,7 +138,8 @@ def test_a_disk_that_fails_is_a_500_and_a_crash_report(
     def broken(*_: Any, **__: Any) -> None:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    monkeypatch.setattr(Engine, "send_file", broken)
+    for engine in (Engine, PortableEngine):
+        monkeypatch.setattr(engine, "send_file", broken)
     conn = connect(serving(app_of(lambda: folder / "a.css")).url)
     conn.get("/")
     assert conn.reply().status == 500

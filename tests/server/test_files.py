@@ -19,8 +19,6 @@ from tinybeam.testing.local import LocalClient
 if TYPE_CHECKING:
     from tests.server.conftest import Connect, Rig, Serving
 
-pytestmark = pytest.mark.native_only("the portable engine has files read by Python; tests/portable/test_files.py")
-
 NOTHING_SAID = FileFields(b"", b"", None)
 
 
@@ -201,14 +199,28 @@ def test_the_local_client_gets_the_same_files(folder: Path, serving: Serving, ca
     local = LocalClient(router)
     for method in ("GET", "HEAD", "POST"):
         for path in ("/a.css", "/none", "/..%2fa.css", "/", "/a.css/", "/missing"):
-            for headers in ({}, {"If-None-Match": '"x"'}):
+            for headers in (
+                {},
+                {"If-None-Match": '"x"'},
+                {"Range": "bytes=2-5"},
+                {"Range": "bytes=10-"},
+                {"If-Match": "x"},
+            ):
                 live.request(method, path, headers=headers)
                 reply = live.getresponse()
                 body = reply.read()
                 ours = local.request(method, path, headers=headers)
                 assert (ours.status, ours.body) == (reply.status, body), (method, path)
-                for name in ("etag", "last-modified", "content-type", "content-length", "content-disposition", "x-a"):
+                for name in (
+                    "etag",
+                    "last-modified",
+                    "content-type",
+                    "content-length",
+                    "content-range",
+                    "content-disposition",
+                    "x-a",
+                ):
                     assert ours.headers.get(name) == reply.headers.get(name), (method, path, name)
-    assert len(logged(caplog)) == 2 * 2 * 2
+    assert len(logged(caplog)) == 2 * 2 * 5
     local.close()
     live.close()

@@ -15,8 +15,6 @@ from tinybeam.testing.local import LocalClient
 if TYPE_CHECKING:
     from tests.server.conftest import Connect, Serving
 
-pytestmark = pytest.mark.native_only("the portable engine leaves files to a handler; tests/portable/test_files.py")
-
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:

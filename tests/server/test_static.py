@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from tests.server.conftest import Connect, Serving, Until
     from tests.server.filing import Way
 
-pytestmark = pytest.mark.native_only("the portable engine leaves files to a handler; tests/portable/test_files.py")
-
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:

@@ -14,6 +14,7 @@ import msgspec
 
 from tinybeam import contract
 from tinybeam.errors import NativeError
+from tinybeam.files import Cargo, Parcel
 from tinybeam.http import (
     KIND_BYTES,
     KIND_CONTINUE,
@@ -42,7 +43,8 @@ _decode: Final = msgspec.msgpack.Decoder(list[list[Any]]).decode
 
 class Reply(NamedTuple):
     """An answer. With `wants_body` it is none yet: the body of an offered request, up to `body_bytes_max`. With
-    `in_parts` it is the beginning of one, whose body will have `length` octets where that is known."""
+    `in_parts` it is the beginning of one, whose body will have `length` octets where that is known. With a `cargo` the
+    body is that; to a HEAD `length` alone tells of it."""
 
     status: int
     fields: bytes = b""
@@ -51,6 +53,12 @@ class Reply(NamedTuple):
     body_bytes_max: int = 0
     in_parts: bool = False
     length: int | None = None
+    cargo: Cargo | None = None
+
+    @property
+    def body_bytes(self) -> int:
+        """How long the body is, whether or not it is sent."""
+        return len(self.body) if self.length is None else self.length
 
 
 class Part(NamedTuple):
@@ -67,6 +75,11 @@ _SPOILT: Final = Reply(500)
 def plain_reply(status: int, text: str = "") -> Reply:
     """An answer of our own: a line of text."""
     return Reply(status, _KINDS[KIND_TEXT], text.encode())
+
+
+def as_reply(parcel: Parcel) -> Reply:
+    """The answer that a file has come to."""
+    return Reply(parcel.status, parcel.fields, parcel.content, length=parcel.length, cargo=parcel.cargo)
 
 
 def fields_are_fit(fields: bytes) -> bool:

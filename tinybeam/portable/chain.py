@@ -51,11 +51,13 @@ def open_ready(room: Room, connection: ConnectionState, kind: Kind, reply: Reply
 
 def write(room: Room, connection: ConnectionState, kind: Kind, reply: Reply) -> None:
     """Writes a response to the wire now; the caller has seen to it that it is its turn."""
-    framing = response.length_field(reply.status, len(reply.body))
+    framing = response.length_field(reply.status, reply.body_bytes)
     write_head(room, connection, kind, reply, framing)
     body = _body(kind, reply)
     if body:
         connection.queued.append(body)
+    if reply.cargo is not None:
+        connection.queued.append(reply.cargo)
 
 
 def write_head(room: Room, connection: ConnectionState, kind: Kind, reply: Reply, framing: bytes) -> None:
@@ -72,8 +74,9 @@ def write_head(room: Room, connection: ConnectionState, kind: Kind, reply: Reply
 
 def keep(room: Room, exchange: Exchange, reply: Reply) -> None:
     """Keeps a whole response for later, because an earlier request is not answered yet."""
-    keep_head(room, exchange, reply, response.length_field(reply.status, len(reply.body)))
+    keep_head(room, exchange, reply, response.length_field(reply.status, reply.body_bytes))
     exchange.answer += _body(exchange.kind, reply)
+    exchange.cargo = reply.cargo
 
 
 def keep_head(room: Room, exchange: Exchange, reply: Reply, framing: bytes) -> None:
@@ -94,6 +97,9 @@ def finish(room: Room, connection: ConnectionState) -> None:
         connection.closing = connection.closing or not exchange.keep_alive
         connection.queued.append(exchange.answer)
         exchange.answer = b""
+        if exchange.cargo is not None:
+            connection.queued.append(exchange.cargo)
+            exchange.cargo = None
         if exchange.stream is StreamState.KEPT:
             exchange.stream = StreamState.OPEN
             return  # more of it is to come

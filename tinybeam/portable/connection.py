@@ -15,6 +15,7 @@ import socket
 import struct
 from typing import Final
 
+from tinybeam.files import Cargo
 from tinybeam.portable import exchanges, intake, stream
 from tinybeam.portable.deadlines import Deadline, Phase
 from tinybeam.portable.room import Room
@@ -26,6 +27,8 @@ logger = logging.getLogger("tinybeam.server")
 _READ_BYTES: Final = 64 * 1024
 # Up to here answers are put together, to be written in one call.
 _RUN_BYTES: Final = 64 * 1024
+# Of files and answers so much goes out before others have their turn.
+_TURN_BYTES: Final = 1 << 20
 # What a refused client may still send before we stop listening to it (RFC 9112 section 9.6).
 _LINGER_BYTES_MAX: Final = 1 << 20
 _RESET: Final = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
@@ -126,21 +129,48 @@ class Connection(ConnectionState):
 
     def _flush(self) -> None:
         """Writes what was queued, unless something has to wait already: then it goes when that has gone."""
+        sent = 0
+        shipping = self.shipping
         while self.queued and not (self.unsent or self.broken):
-            self.unsent = memoryview(self._next_run())
+            run = self._next_run()
+            self.unsent = memoryview(run) if run else NOTHING
+            if self.unsent and sent > _TURN_BYTES:
+                return  # others have their turn, and then the selector says that we may go on
+            sent += len(run)
             self._send_unsent()
+        if shipping and not (self.queued or self.broken) and self.may_resume:
+            self._room.wait(self)  # what came behind the request for a file has its turn
 
     def _next_run(self) -> bytes | bytearray:
-        """What goes out in one piece: many small ones, or a large one as it is, since a copy of it would cost more."""
-        octets = count = 0
+        """What goes out in one piece: many small ones, or a large one as it is, since a copy of it would cost more; or
+        some of a file."""
+        pieces: list[bytes | bytearray] = []
+        octets = 0
         for one in self.queued:
-            octets += len(one)
-            if count and octets > _RUN_BYTES:
+            if isinstance(one, Cargo):
                 break
-            count += 1
-        run = self.queued[0] if count == 1 else b"".join(self.queued[:count])
-        del self.queued[:count]
-        return run
+            octets += len(one)
+            if pieces and octets > _RUN_BYTES:
+                break
+            pieces.append(one)
+        if not pieces:
+            return self._next_of_file()
+        del self.queued[: len(pieces)]
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _next_of_file(self) -> bytes:
+        """Nothing at its end, or when it is not what it was: then the connection ends, rather than lie."""
+        cargo = self.queued[0]
+        assert isinstance(cargo, Cargo)
+        try:
+            octets = cargo.take()
+        except OSError:
+            self.broken = True
+            return b""
+        if not octets:
+            cargo.close()
+            del self.queued[0]
+        return octets
 
     def _send_unsent(self) -> None:
         while self.unsent:
@@ -224,8 +254,7 @@ class Connection(ConnectionState):
                     self.sock.shutdown(socket.SHUT_RDWR)
             self.sock.close()
         self.inbox.clear()
-        self.queued.clear()
-        self.unsent = NOTHING
+        self.drop_queued()
         self.request = None
         room.connections.discard(self)
         room.stats["connections_open"] = len(room.connections)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import logging
 import os
 import threading
 import weakref
@@ -17,20 +16,16 @@ from typing import Final
 
 from tinybeam import contract
 from tinybeam.config import Config
-from tinybeam.errors import NativeError
-from tinybeam.http import KIND_HINTS, File, FileFields
+from tinybeam.files import Asked, open_parcel
+from tinybeam.http import KIND_HINTS, File, FileFields, has_body
 from tinybeam.portable import inflow
-from tinybeam.portable.answers import Reply, fields_are_fit, part_of
+from tinybeam.portable.answers import Reply, as_reply, fields_are_fit, part_of
 from tinybeam.portable.entrance import Entrance
 from tinybeam.portable.lobby import Lobby
 from tinybeam.portable.port import Pace, Port
 from tinybeam.portable.scheduler import Scheduler
 from tinybeam.portable.watchdog import Watchdog
 
-logger = logging.getLogger("tinybeam.server")
-
-# TB_STATIC_PASS: what is not found goes on to the routes.
-_STATIC_PASS: Final = 4
 # Those that a forked child has to let go of.
 _open_engines: Final[weakref.WeakSet[PortableEngine]] = weakref.WeakSet()
 # All of them, from before a fork until after it; and whose fork that is, for several threads may fork at once.
@@ -49,9 +44,6 @@ class Part:
 
 class PortableEngine:
     """One open engine. `close` it when done; calls on a closed one raise NativeError with contract.ESHUTDOWN."""
-
-    sends_files = False
-    """Files are read by whoever answers with one."""
 
     def __init__(self, config: Config, body_offer_bytes: int = 0) -> None:
         """Opens one. Bodies larger than `body_offer_bytes`, if that is not 0, are offered before they are read.
@@ -104,19 +96,13 @@ class PortableEngine:
         constants[octets] = Reply(status, fields, body)
 
     def add_static(self, prefix: str, directory: str, index: str | None, fields: bytes, flags: int) -> None:
-        """Leaves the files to the handler that the router has for the same paths. Raises OSError when there is no such
-        directory. Only before listening."""
+        """From now on GET and HEAD of the files of a directory are answered without a handler. Raises OSError when
+        there is no such directory. Only before listening."""
         what = f"cannot serve the files of {directory}"
         self._entrance.check(what)
-        if len(self._scheduler.listeners) > 0:
-            contract.checked(contract.EINVAL, what)
-        os.scandir(directory).close()
-        if flags & _STATIC_PASS:
-            logger.warning(
-                "the files of %s are not served beneath %s: missing='next' needs the native engine; '404' does not",
-                directory,
-                prefix or "/",
-            )
+        fit = len(self._scheduler.listeners) == 0 and fields_are_fit(fields)
+        added = fit and self._scheduler.room.mounts.add(prefix, directory, index, fields, flags)
+        contract.checked(contract.OK if added else contract.EINVAL, what)
 
     def respond(self, answers: bytes) -> int:
         """Spends the handles of an encoded list of answers, from any thread; returns OK or the first refusal."""
@@ -163,8 +149,21 @@ class PortableEngine:
     def send_file(
         self, handle: int, file: File, said: FileFields, status: int, asked: bytes | None, *, head: bool
     ) -> tuple[int, int] | None:
-        """Raises NativeError: see `sends_files`."""
-        raise NativeError("the portable engine sends no files", contract.EINVAL)
+        """Answers with a file, from any thread; it is opened here. Returns the status and the length that it came to,
+        or None when nobody needs the answer any more.
+
+        `asked` are the request's fields, or None for the whole file whatever they say. Raises OSError when the file
+        cannot be opened or read, and NativeError; then nothing was answered.
+        """
+        fit = 200 <= status <= 599 and has_body(status)
+        contract.checked(contract.OK if fit else contract.EINVAL, "cannot send the file")
+        parcel = open_parcel(file, said, status, Asked.read(asked or b"", head=head))
+        code = self._entrance.code or self._scheduler.post_reply(handle, as_reply(parcel))
+        if code == contract.OK:
+            return parcel.status, parcel.length
+        if code != contract.EDISCONNECTED and parcel.cargo is not None:
+            parcel.cargo.close()
+        return None
 
     def set_timeout(self, handle: int, timeout_ms: int) -> None:
         """Gives an unanswered request another deadline, counted from when it was handed over; 0 is none."""

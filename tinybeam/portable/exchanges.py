@@ -19,6 +19,8 @@ def answer(room: Room, exchange: Exchange, reply: Reply) -> None:
     """Spends an exchange that was taken: its answer goes to the wire, or waits for its turn."""
     connection = exchange.connection
     if connection is None:
+        if reply.cargo is not None:
+            reply.cargo.close()
         if reply.in_parts:
             stream.on_disconnect(room, exchange)
         else:

@@ -107,6 +107,9 @@ class HandleTable:
         self._waiting.pop(exchange.handle, None)
         exchange.connection = None
         exchange.answer = b""
+        if exchange.cargo is not None:
+            exchange.cargo.close()
+            exchange.cargo = None
         exchange.stream = StreamState.NONE
         self.open_count -= 1
         if exchange.generation == _GENERATION_LAST:

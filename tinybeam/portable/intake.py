@@ -10,8 +10,9 @@ from __future__ import annotations
 import enum
 from typing import Final
 
+from tinybeam.files import Asked, Mount, Parcel
 from tinybeam.portable import chain, exchanges, inflow
-from tinybeam.portable.answers import Reply
+from tinybeam.portable.answers import Reply, as_reply
 from tinybeam.portable.head import Head, read_head
 from tinybeam.portable.message import Message
 from tinybeam.portable.refusal import Refused
@@ -114,7 +115,7 @@ def _consume(room: Room, connection: ConnectionState, octets: bytes) -> int:
     Returns how many octets are done with."""
     at = 0
     step = _Step.NEXT
-    while step is _Step.NEXT and goes_on(connection) and not (connection.refusal or connection.unsent):
+    while step is _Step.NEXT and goes_on(connection) and not (connection.refusal or _is_busy(connection)):
         try:
             if connection.request is None:
                 step, at = _next_head(room, connection, octets, at)
@@ -129,6 +130,11 @@ def _consume(room: Room, connection: ConnectionState, octets: bytes) -> int:
         connection.seen = 0
         return len(octets)
     return at
+
+
+def _is_busy(connection: ConnectionState) -> bool:
+    """Whether the client has much to read first."""
+    return bool(connection.unsent) or connection.shipping
 
 
 def _refuse(room: Room, connection: ConnectionState, refused: Refused) -> None:
@@ -190,27 +196,44 @@ def _is_its_turn(room: Room, connection: ConnectionState, kind: Kind) -> bool:
 
 
 def _next_bare(room: Room, connection: ConnectionState, head: Head, kind: Kind) -> _Step:
-    """A request without a body: a constant is answered here, any other one is handed over."""
-    if head.method in (b"GET", b"HEAD"):
-        constant = room.constants.get(head.target.path)
-        if constant is not None:
-            return _answer_constant(room, connection, constant, kind)
+    """A request without a body: a constant and a file are answered here, any other one is handed over."""
+    reads = head.method in (b"GET", b"HEAD")
+    constant = room.constants.get(head.target.path) if reads else None
+    if constant is not None:
+        if not _answer_here(room, connection, constant, kind):
+            return _Step.ROOM
+        room.stats["constants"] += 1
+        return _Step.NEXT
     message = Message(head, room.config)
     if not message.complete:
         raise Refused(400, "a body where none was announced (h11)")
-    return _hand_over(room, connection, message, kind)
+    mount = room.mounts.find(head.target.path) if reads else None
+    parcel = None if mount is None else _answer_with_file(mount, message, kind)
+    if parcel is None:
+        return _hand_over(room, connection, message, kind)
+    if not _answer_here(room, connection, as_reply(parcel), kind):
+        return _shed(room, connection)
+    room.stats["files"] += 1
+    return _Step.NEXT
 
 
-def _answer_constant(room: Room, connection: ConnectionState, constant: Reply, kind: Kind) -> _Step:
+def _answer_with_file(mount: Mount, message: Message, kind: Kind) -> Parcel | None:
+    target = message.head.target
+    return mount.answer(target.path, target.query, Asked.read(message.fields, head=kind.head))
+
+
+def _answer_here(room: Room, connection: ConnectionState, reply: Reply, kind: Kind) -> bool:
+    """Without a handler. False when it has to wait for earlier answers, and no slot is free for that."""
     if not connection.exchanges:
-        chain.write(room, connection, kind, constant)
-    elif not chain.open_ready(room, connection, kind, constant):
-        return _Step.ROOM
+        chain.write(room, connection, kind, reply)
+    elif not chain.open_ready(room, connection, kind, reply):
+        if reply.cargo is not None:
+            reply.cargo.close()
+        return False
     connection.closing = connection.closing or not kind.keep_alive
     connection.served += 1
     connection.renewed = True
-    room.stats["constants"] += 1
-    return _Step.NEXT
+    return True
 
 
 def _hand_over(room: Room, connection: ConnectionState, message: Message, kind: Kind) -> _Step:

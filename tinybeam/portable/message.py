@@ -63,6 +63,11 @@ class Message:
         """The fields that came after the body, as the contract has them."""
         return self._trailers
 
+    @property
+    def fields(self) -> bytes:
+        """The fields of its head, as the contract has them."""
+        return self._fields
+
     def take_body(self) -> bytearray:
         """What of the body has come since it was taken last."""
         body, self._body = self._body, bytearray()

@@ -45,6 +45,13 @@ class Reception:
             result = result or code
         return result
 
+    def post_reply(self, handle: int, reply: Reply) -> int:
+        """Takes the handle, and leaves its answer for the holder. Returns OK, or why not: then that is not taken."""
+        code, exchange = self._take(handle)
+        if exchange is not None:
+            self._posts.append((exchange, reply))
+        return code
+
     def post_part(self, part: Part) -> None:
         """Leaves a part of a stream for the holder."""
         self._posts.append(part)

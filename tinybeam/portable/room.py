@@ -15,6 +15,7 @@ from typing import Final
 
 from tinybeam.config import Config
 from tinybeam.contract import COUNTERS
+from tinybeam.files import Mounts
 from tinybeam.portable.answers import Reply
 from tinybeam.portable.batch import CLOSED, Batch
 from tinybeam.portable.handles import HandleTable
@@ -37,6 +38,7 @@ class Room:
         self.handles = HandleTable(config.handles_max)
         self.batch: Batch = CLOSED
         self.constants: dict[bytes, Reply] = {}
+        self.mounts = Mounts()
         self.connections: set[ConnectionState] = set()
         self.connection_timers: Timers[ConnectionState] = Timers()
         self.exchange_timers: Timers[Exchange] = Timers()

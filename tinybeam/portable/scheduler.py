@@ -16,7 +16,7 @@ from tinybeam import contract
 from tinybeam.config import Config
 from tinybeam.errors import NativeError
 from tinybeam.portable import exchanges, inflow
-from tinybeam.portable.answers import Part
+from tinybeam.portable.answers import Part, Reply
 from tinybeam.portable.batch import CLOSED, Batch
 from tinybeam.portable.connection import Connection
 from tinybeam.portable.listener import PAUSE_MS, Listeners
@@ -73,6 +73,12 @@ class Scheduler:
             return error.code
         finally:
             self._kick()
+
+    def post_reply(self, handle: int, reply: Reply) -> int:
+        """The same of one that is no term."""
+        code = self.reception.post_reply(handle, reply)
+        self._kick()
+        return code
 
     def post_part(self, part: Part) -> None:
         """Leaves a part of a stream for the holder."""
@@ -153,6 +159,7 @@ class Scheduler:
             for connection in list(room.connections):
                 connection.close()
             self.listeners.close()
+            room.mounts.close()
             room.selector.close()
             for sock in self._own_sockets():
                 sock.close()
@@ -161,7 +168,9 @@ class Scheduler:
         """In a forked child: closes the copies of the sockets, and touches nothing that the parent uses."""
         for connection in list(self.room.connections):
             connection.sock.close()
+            connection.drop_queued()
         self.listeners.abandon()
+        self.room.mounts.close()
         self.room.selector.close()
         for sock in self._own_sockets():
             sock.close()

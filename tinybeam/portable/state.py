@@ -12,6 +12,7 @@ import socket
 from abc import ABC, abstractmethod
 from typing import Final, NamedTuple
 
+from tinybeam.files import Cargo
 from tinybeam.portable.message import Message
 from tinybeam.portable.refusal import Refused
 from tinybeam.portable.timers import NEVER
@@ -46,6 +47,7 @@ class Exchange:
         "answer",
         "asked",
         "bodied",
+        "cargo",
         "chunked",
         "connection",
         "due_ms",
@@ -76,6 +78,8 @@ class Exchange:
         self.connection: ConnectionState | None = None
         # The response, or what of it there is, when it came before its turn on the wire.
         self.answer: bytes | bytearray = b""
+        # And the file that follows it.
+        self.cargo: Cargo | None = None
         self.head = False
         # A safe method: it may run beside other safe ones of its connection (RFC 9112 section 9.3.2).
         self.safe = False
@@ -191,7 +195,7 @@ class ConnectionState(ABC):
         self.continue_due = False
         self.served = 0
         # Answers of this turn, and what of earlier ones the socket did not take.
-        self.queued: list[bytes | bytearray] = []
+        self.queued: list[bytes | bytearray | Cargo] = []
         self.unsent = NOTHING
         self.eof = False
         # No further request is read.
@@ -210,6 +214,20 @@ class ConnectionState(ABC):
         self.timer_ms = NEVER
         # Something was finished: what it is waited for next begins anew, though it may be the same as before.
         self.renewed = False
+
+    @property
+    def shipping(self) -> bool:
+        """Whether what waits ends with a file: what comes after it can wait with the client."""
+        return bool(self.queued) and isinstance(self.queued[-1], Cargo)
+
+    def drop_queued(self) -> None:
+        """Forgets what waits to be written, and closes the files among it."""
+        kept = [exchange.cargo for exchange in self.exchanges]
+        for one in (*self.queued, *kept):
+            if isinstance(one, Cargo):
+                one.close()
+        self.queued.clear()
+        self.unsent = NOTHING
 
     @property
     @abstractmethod

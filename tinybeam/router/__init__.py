@@ -6,10 +6,9 @@ Never: how a handler is run, or by which thread.
 """
 
 from tinybeam.router.constant import Constant
-from tinybeam.router.delivery import whole_file
 from tinybeam.router.route import SERVER_DEFAULT, Endpoint, Route
 from tinybeam.router.router import Router
 from tinybeam.router.table import RouteTable
 from tinybeam.router.trie import Match
 
-__all__ = ["SERVER_DEFAULT", "Constant", "Endpoint", "Match", "Route", "RouteTable", "Router", "whole_file"]
+__all__ = ["SERVER_DEFAULT", "Constant", "Endpoint", "Match", "Route", "RouteTable", "Router"]

@@ -1,8 +1,8 @@
 """Static files: directories that are served beneath a prefix, by the engine.
 
-Owns:  what a mount may be, and the handler that serves its files where no native engine does, or plugs come first.
-Knows: what `tb_engine_add_static` takes.
-Never: a request that the native engine could answer: GET and HEAD beneath a mount without plugs do not reach Python.
+Owns:  what a mount may be, and the handler that serves its files where plugs come first, or there is no engine.
+Knows: what an engine's `add_static` takes.
+Never: a request that the engine could answer: GET and HEAD beneath a mount without plugs do not reach a handler.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal, NamedTuple
 
 from tinybeam.errors import ConfigError, HTTPError
-from tinybeam.http import Response, check_file_field, field_octets_of
-from tinybeam.router.delivery import name_beneath
+from tinybeam.files import Root, read_name, resolved
+from tinybeam.http import Response, check_file_field, field_octets_of, is_missing
 from tinybeam.router.plug import Plug
 
 HIDDEN: Final = 1
@@ -102,28 +102,47 @@ def mount_of(
 
 
 def file_handler(mount: Mount) -> Callable[..., Response]:
-    """A handler for `{path:path}` beneath the mount, for where plugs come first, or no native engine serves."""
+    """A handler for `{path:path}` beneath the mount, for where plugs come first, or no engine serves."""
     lines = mount.fields.decode("latin-1").split("\r\n")[:-1]
     fields = {key: value for key, _, value in (line.partition(": ") for line in lines)}
     hidden = bool(mount.flags & HIDDEN)
     precompressed = bool(mount.flags & PRECOMPRESSED)
 
     def static_file(request: Any, path: str = "") -> Response:
+        named = read_name(request.path_raw[len(mount.prefix) :].encode("latin-1"), hidden=hidden)
+        if named is None or (named.slash and mount.index_name is None):
+            raise HTTPError(404, "there is no such file")
+        name = os.fsdecode(named.name)
+        if named.slash:
+            name = os.path.join(name, mount.index_name or "")
         try:
-            name = name_beneath(mount.directory, path, hidden=hidden)
-        except OSError:
+            _look(mount.directory, name)
+        except IsADirectoryError:
+            if not named.slash and mount.index_name is not None:
+                return Response.redirect(_with_slash(request), 301)
             raise HTTPError(404, "there is no such file") from None
-        slash = request.path_raw.endswith("/")
-        if mount.index_name is not None and os.path.isdir(name):
-            if not slash:
-                return Response.redirect(request.path_raw + "/", 301)
-            name, path = os.path.join(name, mount.index_name), os.path.join(path, mount.index_name)
-        elif slash:
-            raise HTTPError(404, "there is no such file")
-        if not os.path.isfile(name):  # said here, it is an answer that plugs see
-            raise HTTPError(404, "there is no such file")
         if hidden:
+            name = resolved(mount.directory, name)
             return Response.file(name, headers=fields, precompressed=precompressed)
-        return Response.file(path, root=mount.directory, headers=fields, precompressed=precompressed)
+        return Response.file(name, root=mount.directory, headers=fields, precompressed=precompressed)
 
     return static_file
+
+
+def _look(directory: str, name: str) -> None:
+    """Raises HTTPError for what is not there, so that plugs see it as an answer, and IsADirectoryError. All else is
+    told when the file is opened to be sent."""
+    root = Root(directory)
+    try:
+        os.close(root.open(os.fsencode(name)).fd)
+    except IsADirectoryError:
+        raise
+    except OSError as error:
+        if is_missing(error):
+            raise HTTPError(404, "there is no such file") from None
+    finally:
+        root.close()
+
+
+def _with_slash(request: Any) -> str:
+    return f"{request.path_raw}/" + ("" if request.query_raw is None else f"?{request.query_raw}")

@@ -38,7 +38,6 @@ _fork: Final = threading.Lock()
 class Engine:
     """One open engine. `close` it when done; calls on a closed one raise NativeError with contract.ESHUTDOWN."""
 
-    sends_files = True
     """Whether `send_file` is any use."""
 
     def __init__(self, config: Config, body_offer_bytes: int = 0) -> None:

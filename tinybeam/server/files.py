@@ -13,17 +13,14 @@ import os
 from time import monotonic
 from typing import Final
 
-import msgspec
-
 from tinybeam.errors import HTTPError
-from tinybeam.http import Request, Response, answer, file_fields, is_missing, refusal_of
-from tinybeam.router import Endpoint, whole_file
+from tinybeam.http import Request, Response, file_fields, is_missing, refusal_of
+from tinybeam.router import Endpoint
 from tinybeam.server.access import log_line
 from tinybeam.server.engines import AnyEngine
 
 logger = logging.getLogger("tinybeam.server")
 
-_encode = msgspec.msgpack.Encoder().encode
 _CONDITIONAL: Final = ("GET", "HEAD")
 
 
@@ -31,7 +28,7 @@ def send_file(engine: AnyEngine, request: Request, endpoint: Endpoint, response:
     """Answers a request with its file. Raises HTTPError, or else OSError, when it cannot be opened or read."""
     started_s = monotonic()
     try:
-        sent = _send(engine, request, response) if engine.sends_files else _send_whole(engine, request, response)
+        sent = _send(engine, request, response)
     except OSError as error:
         raise refused(request, endpoint, response, error) from error
     if access_log and sent is not None:
@@ -46,13 +43,6 @@ def _send(engine: AnyEngine, request: Request, response: Response) -> tuple[int,
     asked = request.fields_raw if request.method in _CONDITIONAL else None
     said = file_fields(response.headers)
     return engine.send_file(request.handle, file, said, response.status, asked, head=request.method == "HEAD")
-
-
-def _send_whole(engine: AnyEngine, request: Request, response: Response) -> tuple[int, int]:
-    """Reads it here, for an engine that knows nothing of files."""
-    whole = whole_file(request, response)
-    engine.respond(_encode([answer(request.handle, whole)]))
-    return whole.status, len(whole.body)
 
 
 def refused(request: Request, endpoint: Endpoint, response: Response, error: OSError) -> OSError | HTTPError:

@@ -16,9 +16,21 @@ import weakref
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
-from tinybeam.http import KIND_BYTES, KIND_HTML, KIND_JSON, KIND_TEXT, Answer, Headers, Request, Response, has_body
+from tinybeam.files import Asked, Mounts, Parcel, open_parcel
+from tinybeam.http import (
+    KIND_BYTES,
+    KIND_HTML,
+    KIND_JSON,
+    KIND_TEXT,
+    Answer,
+    Headers,
+    Request,
+    Response,
+    file_fields,
+    has_body,
+)
 from tinybeam.process import Wait
-from tinybeam.router import Endpoint, whole_file
+from tinybeam.router import Endpoint
 from tinybeam.server import App, EventLoop, plan, refused, run_request
 from tinybeam.testing.client import Client, Fields
 from tinybeam.testing.reply import Reply
@@ -32,6 +44,7 @@ _CONTENT_TYPES: Final = {
 
 _PREFIX: Final = re.compile("https?://[^/]*", re.IGNORECASE)
 _OWS: Final = " \t"
+_READING: Final = ("GET", "HEAD")
 
 # 127.0.0.1, port 49152: the first port that is never assigned to anyone (RFC 6335 §6).
 _PEER: Final = struct.pack("!H4B", 49152, 127, 0, 0, 1)
@@ -49,6 +62,9 @@ class LocalClient(Client):
 
     def __init__(self, app: App) -> None:
         self._table = plan(app).table
+        self._mounts = Mounts()
+        for mount in self._table.mounts:
+            self._mounts.add(*mount)
         for endpoint in self._table.endpoints:
             endpoint.streams = _Whole()
         self._handles = itertools.count(1)
@@ -59,16 +75,31 @@ class LocalClient(Client):
     def exchange(self, method: str, target: str, fields: Fields, body: bytes) -> Reply:
         prefix, path, query = _split(target)
         request = Request(next(self._handles), method, path, query, _block(fields), _PEER, prefix, body)
-        answered = run_request(self._table, request, self._run_async)
+        answered = self._from_mount(request) or run_request(self._table, request, self._run_async)
         if answered is None:
             raise RuntimeError("an answer was begun that nobody goes on with")
         return _reply(method, answered)
 
     def close(self) -> None:
         """Ends the tasks that async handlers have left behind, and their event loop."""
+        self._mounts.close()
         if self._loop is not None:
             self._loop.close()
             self._loop = None
+
+    def _from_mount(self, request: Request) -> Answer | None:
+        """What the engine answers with a file; None for what comes to the routes, constants among it."""
+        path = request.path_raw
+        if request.method not in _READING or any(constant.path == path for constant in self._table.constants):
+            return None
+        octets = path.encode("utf-8", "replace")
+        mount = self._mounts.find(octets)
+        if mount is None:
+            return None
+        head = request.method == "HEAD"
+        query = None if request.query_raw is None else request.query_raw.encode()
+        parcel = mount.answer(octets, query, Asked.read(request.fields_raw, head=head))
+        return None if parcel is None else _unpacked(request, parcel)
 
     def _run_async(self, endpoint: Endpoint, request: Request, values: tuple[Any, ...]) -> Answer:
         if self._loop is None:
@@ -90,10 +121,9 @@ class _Whole:
         """Reads the file; or runs the source to its end, or to where it waits for a message that nobody would send."""
         if response.from_file is not None:
             try:
-                response = whole_file(request, response)
+                return _file(request, response)
             except OSError as error:
                 raise refused(request, endpoint, response, error) from error
-            return request.handle, response.status, response.field_octets(), response.body
         octets = []
         source: Any = response.source
         for part in _collected(source) if hasattr(source, "__aiter__") else source:
@@ -105,6 +135,23 @@ class _Whole:
         if encoder is not None:
             octets = [*(encoder.part(part) for part in octets if part), encoder.end()]
         return request.handle, response.status, response.field_octets(), b"".join(octets)
+
+
+def _file(request: Request, response: Response) -> Answer:
+    file = response.from_file
+    assert file is not None
+    fields = request.fields_raw if request.method in _READING else b""
+    asked = Asked.read(fields, head=request.method == "HEAD")
+    return _unpacked(request, open_parcel(file, file_fields(response.headers), response.status, asked))
+
+
+def _unpacked(request: Request, parcel: Parcel) -> Answer:
+    """The octets of a file, or as many zeros for a HEAD, of which only their number matters."""
+    octets = parcel.content
+    if parcel.cargo is not None:
+        octets = b"".join(iter(parcel.cargo.take, b""))
+        parcel.cargo.close()
+    return request.handle, parcel.status, parcel.fields, bytes(parcel.length) if request.method == "HEAD" else octets
 
 
 def _collected(source: Any) -> list[Any]:
