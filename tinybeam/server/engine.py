@@ -38,8 +38,6 @@ _fork: Final = threading.Lock()
 class Engine:
     """One open engine. `close` it when done; calls on a closed one raise NativeError with contract.ESHUTDOWN."""
 
-    """Whether `send_file` is any use."""
-
     def __init__(self, config: Config, body_offer_bytes: int = 0) -> None:
         """Opens one. Bodies larger than `body_offer_bytes`, if that is not 0, are offered before they are read."""
         self._library = native.load()
