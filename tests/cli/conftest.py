@@ -88,6 +88,17 @@ def command_line(tmp_path: Path) -> Iterator[CommandLine]:
 # Of `tinybeam run --reload`.
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _signals_as_in_a_terminal() -> Iterator[None]:
+    """Whoever runs the tests may have signals ignored, nohup say, and what they start would ignore them as well."""
+    numbers = [number for number in (signal.SIGHUP, signal.SIGQUIT) if signal.getsignal(number) is signal.SIG_IGN]
+    for number in numbers:
+        signal.signal(number, signal.SIG_DFL)
+    yield
+    for number in numbers:
+        signal.signal(number, signal.SIG_IGN)
+
+
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
     """Starts it on a free port; when the test is over no process of it is left, however the test went."""
