@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import socket
 import threading
 import time
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tinybeam import Router
 from tinybeam.config import Config
@@ -21,6 +23,18 @@ from tinybeam.server import RunningServer, serve
 # No test waits this long unless it fails: so that what never comes fails its test instead of hanging it.
 PATIENCE_S = 30
 ENGINES = ("native", "portable")
+
+# What hypothesis makes up is the same at every run, so that a run says something about a change, and no example is too
+# slow for a machine that is held up. With a number in the environment it tries so many others.
+EXAMPLES = int(os.environ.get("TINYBEAM_EXAMPLES", "0"))
+settings.register_profile(
+    "tinybeam",
+    max_examples=EXAMPLES or 100,
+    derandomize=not EXAMPLES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("tinybeam")
 
 
 class Gate:

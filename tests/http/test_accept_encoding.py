@@ -64,6 +64,12 @@ def test_an_element_that_cannot_be_read_counts_for_nothing(element: str) -> None
     assert choose(f"{element}, , br;q=0.3,", ALL) == Choice("br")
 
 
+def test_the_star_speaks_for_what_has_no_coding_too() -> None:
+    assert choose("*, gzip;q=0.5", ("gzip",)) == Choice(None)
+    assert choose("*;q=0.5, gzip", ("gzip",)) == Choice("gzip")
+    assert choose("*, gzip;q=0.5, identity;q=0.1", ("gzip",)) == Choice("gzip")
+
+
 def test_only_what_is_offered_is_chosen() -> None:
     assert choose("zstd, br;q=0.5", ("gzip", "br")) == Choice("br")
     assert choose("zstd", ("gzip",)) == Choice(None)
@@ -88,7 +94,7 @@ def test_no_offer_is_liked_better_than_what_is_chosen(liked: dict[str, str]) -> 
     of = {name: float(weight[3:] or 1) for name, weight in liked.items()}
     offers = [of.get(name, of.get("*", 0)) for name in ALL]
     if chosen is None:
-        assert max(offers) == 0 or of.get("identity", 0) > max(offers)
+        assert max(offers) == 0 or of.get("identity", of.get("*", 0)) > max(offers)
     else:
         assert offers[ALL.index(chosen)] == max(offers) > 0
         assert max(offers) not in offers[: ALL.index(chosen)]
