@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -22,6 +22,8 @@ from tinybeam.server import RunningServer, serve
 
 # No test waits this long unless it fails: so that what never comes fails its test instead of hanging it.
 PATIENCE_S = 30
+# Of httpx: without the proxies of whoever runs the tests, and not only as patient as it is by itself.
+PLAINLY: Final[dict[str, Any]] = {"trust_env": False, "timeout": PATIENCE_S}
 ENGINES = ("native", "portable")
 
 # What hypothesis makes up is the same at every run, so that a run says something about a change, and no example is too

@@ -14,6 +14,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.conftest import PLAINLY
+
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 
 
@@ -72,7 +74,7 @@ def stream(client: httpx.Client) -> None:
 
     def publish() -> None:
         while not heard.is_set():  # whoever is not listening yet misses what is said
-            httpx.post(client.base_url.join("/news"), content=b"hello", trust_env=False)
+            httpx.post(client.base_url.join("/news"), content=b"hello", **PLAINLY)
 
     thread = threading.Thread(target=publish)
     with client.stream("GET", "/news") as listening:
@@ -155,7 +157,7 @@ def client(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[httpx.Cli
         try:
             url = re.search(r"http://\S+", line)
             assert url is not None, f"the example did not start; it said {line!r}"
-            with httpx.Client(base_url=url[0], trust_env=False) as client:
+            with httpx.Client(base_url=url[0], **PLAINLY) as client:
                 yield client
         finally:
             process.send_signal(signal.SIGTERM)

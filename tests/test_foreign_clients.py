@@ -13,6 +13,7 @@ import httpx
 import pytest
 import requests
 
+from tests.conftest import PLAINLY
 from tinybeam import Request, Response, Router
 from tinybeam.server import RunningServer
 
@@ -113,7 +114,7 @@ def test_requests_understands_the_other_answers(server: RunningServer, session: 
 
 @pytest.fixture
 def http(server: RunningServer) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=server.url, trust_env=False) as client:
+    with httpx.Client(base_url=server.url, **PLAINLY) as client:
         yield client
 
 
@@ -146,7 +147,7 @@ def test_httpx_understands_the_other_answers(server: RunningServer, http: httpx.
 def test_httpx_speaks_over_a_unix_socket(tinybeam_app: Router, serving: Serving, tmp_path: Path) -> None:
     path = str(tmp_path / "socket")
     running = serving(tinybeam_app, uds=path)
-    with httpx.Client(transport=httpx.HTTPTransport(uds=path), base_url="http://localhost", trust_env=False) as client:
+    with httpx.Client(transport=httpx.HTTPTransport(uds=path), base_url="http://localhost", **PLAINLY) as client:
         assert client.get("/").text == "yay"
         assert client.post("/digest", content=LARGE).json() == LARGE_DIGEST
         assert client.get("/large").content == LARGE
@@ -156,7 +157,7 @@ def test_httpx_speaks_over_a_unix_socket(tinybeam_app: Router, serving: Serving,
 @needs_ipv6
 def test_httpx_speaks_over_ipv6(tinybeam_app: Router, serving: Serving) -> None:
     running = serving(tinybeam_app, host="::1")
-    with httpx.Client(base_url=running.url, trust_env=False) as client:
+    with httpx.Client(base_url=running.url, **PLAINLY) as client:
         assert client.get("/users/6").json() == {"id": 6}
 
 

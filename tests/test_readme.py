@@ -9,6 +9,7 @@ import click
 import httpx
 import pytest
 
+from tests.conftest import PLAINLY
 from tinybeam import Router
 from tinybeam.cli import main
 from tinybeam.cli.flags import section_of
@@ -94,11 +95,11 @@ def test_the_program_answers_curl_as_it_is_said_to(server: RunningServer, argume
     *options, url = arguments
     path = url.removeprefix("http://127.0.0.1:8000")
     if options and options[0] == "-d":
-        answer = httpx.post(server.url + path, content=options[1], trust_env=False)
+        answer = httpx.post(server.url + path, content=options[1], **PLAINLY)
     elif options and options[0] == "-X":
-        answer = httpx.request(options[1], server.url + path, trust_env=False)
+        answer = httpx.request(options[1], server.url + path, **PLAINLY)
     else:
-        answer = httpx.get(server.url + path, trust_env=False)
+        answer = httpx.get(server.url + path, **PLAINLY)
     assert answer.text == printed
 
 

@@ -152,6 +152,39 @@ def test_many_requests_for_a_file_in_a_row_open_it_once_at_a_time(serving_large:
     assert engine.stats()["files"] == 1
 
 
+def test_what_comes_behind_the_request_for_a_file_has_its_turn_when_the_file_has_gone(
+    serving_large: Any, folder: Path
+) -> None:
+    engine, port, client = serving_large
+    (folder / "small").write_bytes(b"small")
+    client.sendall(GET + GET.replace(b"large", b"small") + GET)
+    received = bytearray()
+    client.setblocking(False)
+    while received.count(b"HTTP/1.1 200") < 3 or len(received) < 2 * LARGE:
+        poll(engine, port)
+        try:
+            received += client.recv(MIB)
+        except BlockingIOError:
+            assert files_open(folder) or engine.stats()["files"] < 3
+    assert engine.stats()["files"] == 3
+    assert b"\r\n\r\nsmallHTTP/1.1 200" in received
+
+
+def test_a_file_that_fails_under_way_ends_its_connection_and_is_no_fault_of_ours(
+    folder: Path, greedy: Greedy, room: Room, caplog: pytest.LogCaptureFixture
+) -> None:
+    connection = Connection(room, greedy, b"")
+    file = opened(folder)
+    connection.queued.append(Cargo(file.fd, file.stat, [Span(0, LARGE)]))
+    connection.settle()
+    os.truncate(folder / "large", LARGE // 2)
+    while not connection.dead:
+        connection.on_event(2)  # selectors.EVENT_WRITE
+    assert greedy.taken <= LARGE // 2
+    assert files_open(folder) == 0
+    assert "faulted" not in caplog.text
+
+
 def test_a_forked_child_lets_go_of_the_files_and_the_parent_goes_on(serving_large: Any, folder: Path) -> None:
     engine, port, client = serving_large
     client.sendall(GET)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from tests.conftest import PLAINLY
 from tinybeam import Response, Router
 
 if TYPE_CHECKING:
@@ -71,4 +72,4 @@ def leave(conn: RawConn, way: str) -> None:
 
 
 def answers(url: str) -> bool:
-    return httpx.get(url + "/quick", trust_env=False).text == "quick"
+    return httpx.get(url + "/quick", **PLAINLY).text == "quick"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from tests.conftest import PLAINLY
 from tests.server.streaming import PATIENCE_S, app_of, come_to_rest, read_until
 from tinybeam import ClientDisconnected, Response, Router
 from tinybeam.process import exit, receive_async, self_ref
@@ -45,7 +46,7 @@ def test_an_async_source_is_streamed_from_any_handler(
     running = serving(router)
     text = "".join(f"{number} " for number in range(100))
     for _ in range(3):
-        assert httpx.get(running.url, trust_env=False).text == text
+        assert httpx.get(running.url, **PLAINLY).text == text
     assert running.requests() == []
     assert local_client_of(router).get("/").text == text
 
@@ -135,4 +136,4 @@ def test_code_of_an_async_source_is_a_process(serving: Serving) -> None:
         self_ref().send("hello")
         yield await receive_async(PATIENCE_S)
 
-    assert httpx.get(serving(app_of(lambda _request: talking())).url, trust_env=False).text == "hello"
+    assert httpx.get(serving(app_of(lambda _request: talking())).url, **PLAINLY).text == "hello"

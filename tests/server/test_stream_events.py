@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from tests.conftest import PLAINLY
 from tests.server.streaming import PATIENCE_S, app_of, read_until
 from tinybeam import Event, Response
 from tinybeam.process import GenServer, Wait, exit, self_ref, send
@@ -48,7 +49,7 @@ def test_a_stream_waits_for_messages_without_a_thread(serving: Serving) -> None:
             yield f"{message}\n"
 
     running = serving(app_of(lambda _request: listen()))
-    with httpx.stream("GET", running.url, trust_env=False) as reply:
+    with httpx.stream("GET", running.url, **PLAINLY) as reply:
         lines = reply.iter_lines()
         assert next(lines) == "ready"
         [row] = running.requests()
@@ -91,7 +92,7 @@ def test_a_stream_is_a_process_that_others_can_know(serving: Serving) -> None:
             yield Event((yield Wait()))
 
     running = serving(app_of(lambda _request: Response.events(listen())))
-    with httpx.stream("GET", running.url, trust_env=False) as reply:
+    with httpx.stream("GET", running.url, **PLAINLY) as reply:
         lines = (line for line in reply.iter_lines() if line.startswith("data:"))
         assert next(lines) == "data: signed on"
         board.cast({"n": 1})
@@ -102,7 +103,7 @@ def test_a_stream_is_a_process_that_others_can_know(serving: Serving) -> None:
 
 def test_events_have_the_fields_that_browsers_expect(serving: Serving) -> None:
     running = serving(app_of(lambda _request: Response.events(iter([Event("a\nb", event="news", id="7")]))))
-    reply = httpx.get(running.url, trust_env=False)
+    reply = httpx.get(running.url, **PLAINLY)
     assert reply.headers["content-type"] == "text/event-stream"
     assert reply.headers["cache-control"] == "no-store"
     assert reply.text == "event: news\nid: 7\ndata: a\ndata: b\n\n"

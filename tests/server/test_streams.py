@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from tests.conftest import PLAINLY
 from tests.server.streaming import app_of, chunks, come_to_rest, read_until
 from tinybeam import ClientDisconnected, Response, Router
 from tinybeam.process import Wait
@@ -51,7 +52,7 @@ def test_a_generator_is_a_result_as_others_are(serving: Serving) -> None:
         yield "two\n"
 
     running = serving(router)
-    assert httpx.get(running.url, trust_env=False).text == "one\ntwo\n"
+    assert httpx.get(running.url, **PLAINLY).text == "one\ntwo\n"
 
 
 def test_a_part_is_sent_before_the_next_one_is_made(serving: Serving, connect: Connect, gates: Gates) -> None:
@@ -108,7 +109,7 @@ def test_a_source_that_blocks_holds_up_nobody(serving: Serving, connect: Connect
     for conn in blocked:
         conn.get("/")
     gate.reached(8)
-    assert httpx.get(running.url + "/ping", trust_env=False).text == "pong"
+    assert httpx.get(running.url + "/ping", **PLAINLY).text == "pong"
     gate.open()
     for conn in blocked:
         assert b"done" in read_until(conn, b"\r\n0\r\n\r\n")
@@ -172,7 +173,7 @@ def test_a_source_that_raises_cuts_the_connection_and_is_reported(
     assert b"\r\n0\r\n" not in octets
     assert "broken in the middle" in caplog.text
     assert "GET / in GET /" in caplog.text
-    assert httpx.get(running.url + "/quick", trust_env=False).text == "quick"
+    assert httpx.get(running.url + "/quick", **PLAINLY).text == "quick"
 
 
 def test_a_source_that_raises_resets_a_client_that_takes_the_close_for_the_end(
@@ -302,7 +303,7 @@ def test_many_streams_at_once_are_all_whole(serving: Serving, connect: Connect) 
 def test_a_large_part_goes_through_in_one_piece(serving: Serving) -> None:
     large = bytes(range(256)) * 40_000
     running = serving(app_of(lambda _request: iter([large, large])))
-    assert httpx.get(running.url, trust_env=False).content == large * 2
+    assert httpx.get(running.url, **PLAINLY).content == large * 2
     assert len(large) > WINDOW_BYTES
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from tests.conftest import PLAINLY
 from tests.server.uploading import EXPECT, LARGE, chunk, post
 from tinybeam import Response, Router
 from tinybeam.process import receive, self_ref
@@ -37,9 +38,9 @@ def test_a_body_is_read_in_pieces_as_a_file_is(serving: Serving) -> None:
         return [len(first), len(none), len(second), len(some) > 0, len(some) + len(rest), len(request.read(5))]
 
     url = serving(router).url
-    assert httpx.post(url, content=LARGE, trust_env=False).json() == [3, 0, 100_000, True, len(LARGE) - 100_003, 0]
+    assert httpx.post(url, content=LARGE, **PLAINLY).json() == [3, 0, 100_000, True, len(LARGE) - 100_003, 0]
     small = b"x" * 50_000  # comes whole
-    assert httpx.post(url, content=small[:1003], trust_env=False).status_code == 500  # nothing is left to iterate over
+    assert httpx.post(url, content=small[:1003], **PLAINLY).status_code == 500  # nothing is left to iterate over
 
 
 def test_the_whole_of_a_streamed_body_is_there_for_who_wants_it(serving: Serving) -> None:
@@ -58,9 +59,9 @@ def test_the_whole_of_a_streamed_body_is_there_for_who_wants_it(serving: Serving
         return str(len(request.text()))
 
     url = serving(router).url
-    assert httpx.post(url + "/body", content=LARGE, trust_env=False).json() == {"same": True, "length": len(LARGE)}
-    assert httpx.post(url + "/json", json=[2] * 50_000, trust_env=False).text == "100000"
-    assert httpx.post(url + "/text", content="ö" * 50_000, trust_env=False).text == "50000"
+    assert httpx.post(url + "/body", content=LARGE, **PLAINLY).json() == {"same": True, "length": len(LARGE)}
+    assert httpx.post(url + "/json", json=[2] * 50_000, **PLAINLY).text == "100000"
+    assert httpx.post(url + "/text", content="ö" * 50_000, **PLAINLY).text == "50000"
 
 
 def test_small_bodies_come_whole_and_are_read_the_same_way(serving: Serving) -> None:
@@ -75,9 +76,9 @@ def test_small_bodies_come_whole_and_are_read_the_same_way(serving: Serving) -> 
         return [part.decode() async for part in request.stream()]
 
     url = serving(router).url
-    assert httpx.post(url, content=b"small", trust_env=False).json() == ["small", "small"]
-    assert httpx.post(url, content=b"", trust_env=False).json() == [""]
-    assert httpx.post(url + "/async", content=b"small", trust_env=False).json() == ["small"]
+    assert httpx.post(url, content=b"small", **PLAINLY).json() == ["small", "small"]
+    assert httpx.post(url, content=b"", **PLAINLY).json() == [""]
+    assert httpx.post(url + "/async", content=b"small", **PLAINLY).json() == ["small"]
 
 
 def test_the_trailers_are_there_at_the_end_of_the_body(serving: Serving, connect: Connect) -> None:
@@ -339,7 +340,7 @@ def test_an_upload_is_saved_whole_or_not_at_all(
     conn.close()
     until(lambda: [path.name for path in tmp_path.iterdir()] == ["upload"])
     assert target.read_bytes() == b"what was there"
-    assert httpx.post(url, content=LARGE, trust_env=False).text == str(len(LARGE))
+    assert httpx.post(url, content=LARGE, **PLAINLY).text == str(len(LARGE))
     assert target.read_bytes() == LARGE
     assert [path.name for path in tmp_path.iterdir()] == ["upload"]
 
@@ -355,4 +356,4 @@ def test_an_upload_is_given_as_a_file(serving: Serving) -> None:
     url = serving(router).url
     for body in (b"small", LARGE):
         expected = [0, hashlib.sha256(body).hexdigest()]
-        assert httpx.post(url, content=body, trust_env=False).json() == expected
+        assert httpx.post(url, content=body, **PLAINLY).json() == expected
