@@ -254,11 +254,23 @@ static void conn_settle(conn_room *room, conn *con) {
     stream_settle(room, con);
 }
 
+/* Whether the kernel itself has given up a client that takes nothing of its answer (TCP_USER_TIMEOUT, RFC 5482). Held
+ * up for a while, we may hear of that before our own timer comes up. */
+static bool conn_given_up(const conn *con) {
+    int error = 0;
+    socklen_t len = sizeof error;
+    return con->phase == DEADLINE_WRITE && getsockopt(con->sink.fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 &&
+           error == ETIMEDOUT;
+}
+
 void conn_on_event(conn_room *room, conn *con, uint32_t events) {
     if (con->dead) {
         return;
     }
     if (events & (EPOLLERR | EPOLLHUP)) {
+        if (conn_given_up(con)) {
+            stats_add(&room->stats.timeouts_write, 1);
+        }
         conn_close(room, con);
         return;
     }

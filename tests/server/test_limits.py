@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import socket
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,7 +12,7 @@ import pytest
 from tinybeam import Request, Router
 
 if TYPE_CHECKING:
-    from tests.conftest import Gate
+    from tests.conftest import Gate, RawConn
     from tests.server.conftest import Connect, MakeApp, Serving, Until, WaitingApp
 
 LONG_MS = 600_000
@@ -131,3 +134,34 @@ def test_a_refused_client_that_sends_on_is_not_listened_to_for_long(
     for _ in range(40):
         conn.send_unless_closed(b"x" * 100_000)
     until(lambda: running.stats()["connections_open"] == 0)
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="this system has no TCP_USER_TIMEOUT")
+def test_a_client_that_the_kernel_gives_up_before_we_do_counts_as_one_that_takes_nothing(
+    serving: Serving, connect: Connect, until: Until
+) -> None:
+    router = Router()
+    router.get("/")(lambda request: b"x" * (64 << 20))
+    running = serving(router, write_timeout_ms=3_600_000)
+    conn = connect(running.url)
+    conn.get("/")
+    assert conn.sock.recv(1)
+    let_the_kernel_give_up_at_once(conn)
+    until(lambda: running.stats()["timeouts_write"] == 1)
+    until(lambda: running.stats()["connections_open"] == 0)
+
+
+def let_the_kernel_give_up_at_once(conn: RawConn) -> None:
+    """On the server's side of a connection, which is in this process."""
+    for name in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):
+            if not os.readlink(f"/proc/self/fd/{name}").startswith("socket:"):
+                continue
+            sock = socket.socket(fileno=int(name))
+            try:
+                if sock.getpeername() == conn.sock.getsockname():
+                    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 1)
+                    return
+            finally:
+                sock.detach()  # it is the server's
+    raise AssertionError("the server has no such connection")

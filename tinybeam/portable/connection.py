@@ -118,8 +118,8 @@ class Connection(ConnectionState):
             octets = self.sock.recv(_READ_BYTES)
         except (BlockingIOError, InterruptedError):
             return b""
-        except OSError:
-            self.broken = True
+        except OSError as error:
+            self._break(error)
             return b""
         if octets:
             self._deadline.on_received(len(octets))
@@ -178,12 +178,19 @@ class Connection(ConnectionState):
                 sent = self.sock.send(self.unsent)
             except (BlockingIOError, InterruptedError):
                 return
-            except OSError:
-                self.broken = True
+            except OSError as error:
+                self._break(error)
                 return
             # A view that is used up must not keep the answer's octets.
             self.unsent = self.unsent[sent:] if sent < len(self.unsent) else NOTHING
             self._deadline.on_sent(sent)
+
+    def _break(self, error: OSError) -> None:
+        """The socket has failed. The kernel itself may have given up a client that takes nothing of its answer (RFC
+        5482), of which we hear before our own timer comes up when we were held up."""
+        self.broken = True
+        if isinstance(error, TimeoutError) and self._deadline.phase is Phase.WRITE:
+            self._room.stats["timeouts_write"] += 1
 
     def _end(self) -> None:
         """Shuts our side and listens until the client has read all: a close over unread octets would reset the
