@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import socket
 import sys
@@ -299,24 +300,20 @@ def test_a_request_that_is_overdue_ends_what_its_reader_waits_for(begin: Begin) 
 
 def test_the_deadline_of_a_request_is_counted_from_the_last_octets_of_its_body(begin: Begin) -> None:
     most_s = 1.0
-    rig, handle = begin(head("Content-Length: 1000"), request_timeout_ms=int(most_s * 1000))
-    begun_s = last_s = time.monotonic()
-    assert take(rig, handle) == contract.EWAIT
-    rig.client.settimeout(most_s / 4)
-    while time.monotonic() - begun_s < 1.5 * most_s:
-        rig.client.sendall(b"x")
-        taken = take_when_there(rig, handle)
-        gap_s, last_s = time.monotonic() - last_s, time.monotonic()
-        if taken == contract.EALREADY:  # the machine was held up, and we were late
-            assert gap_s > most_s / 2
-            break
-        assert taken == b"x"
-        with pytest.raises(TimeoutError):
+    for _ in range(20):
+        rig, handle = begin(head("Content-Length: 1000"), request_timeout_ms=int(most_s * 1000))
+        assert take(rig, handle) == contract.EWAIT
+        rig.client.settimeout(most_s / 2)
+        with contextlib.suppress(TimeoutError):
             rig.client.recv(1)
-        rig.flush()
+        sent_s = time.monotonic()
+        rig.client.sendall(b"x")
+        if take_when_there(rig, handle) == b"x":
+            break  # and not late, because the machine was held up
     rig.client.settimeout(30)
     assert take_when_there(rig, handle) == contract.EALREADY
     assert rig.reply()[0] == 504
+    assert time.monotonic() - sent_s > 0.99 * most_s
 
 
 def test_only_the_body_of_an_offered_request_can_be_opened_and_once(begin: Begin) -> None:
