@@ -3,11 +3,12 @@ in tests/oracle and tests/server."""
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
 
-from tinybeam.files import Asked, Mounts
+from tinybeam.files import Asked, Mounts, Root
 
 
 @pytest.fixture
@@ -57,4 +58,24 @@ def test_a_directory_stays_the_one_that_was_mounted(mounts: Mounts, tmp_path: Pa
     parcel = mount.answer(b"/m/a", None, Asked())
     assert parcel is not None
     assert (parcel.status, parcel.content) == (200, b"first")
+    mounts.close()
+
+
+def test_what_is_there_and_may_not_be_read_is_not_left_to_the_routes(
+    mounts: Mounts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passes = 4
+    mounts.add("", str(tmp_path), None, b"", passes)
+    mount = mounts.find(b"/a")
+    assert mount is not None
+    assert mount.answer(b"/a", None, Asked()) is None
+    for error, status in ((PermissionError(errno.EACCES, "no"), 403), (OSError(errno.EMFILE, "full"), 503)):
+
+        def fail(*_: object, error: OSError = error) -> None:
+            raise error
+
+        monkeypatch.setattr(Root, "open", fail)
+        parcel = mount.answer(b"/a", None, Asked())
+        assert parcel is not None
+        assert parcel.status == status
     mounts.close()

@@ -110,3 +110,26 @@ def test_the_local_client_finds_the_same_files(local: LocalClient) -> None:
 )
 def test_the_local_client_does_not_find_what_is_none(local: LocalClient, path: str) -> None:
     assert local.get(f"/assets/{path}").status == 404
+
+
+@pytest.mark.parametrize("options", [{}, {"index": None}, {"hidden": True}], ids=str)
+def test_files_behind_a_plug_are_those_of_the_mount(
+    folder: Path, serving: Serving, connect: Connect, options: dict[str, Any]
+) -> None:
+    (folder / "index.html").write_text("the first page")
+    router = Router()
+    router.static("/plain", folder, **options)
+    with router.scope("/", through=[lambda request: request]):
+        router.static("/plugs", folder, **options)
+    conn = connect(serving(router).url)
+    paths = ["a.css", "sub", "sub?a=b", "sub/", "sub/index.html", "none", ".hidden", "a.css/", "out", "in", "fifo", ""]
+    statuses = set()
+    for path in [*paths, "%2e%2e/secret", "sub%2findex.html", "sub/../a.css"]:
+        replies = []
+        for prefix in ("plain", "plugs"):
+            conn.get(f"/{prefix}/{path}")
+            reply = conn.reply()
+            replies.append((reply.status, reply.body.rstrip(b"\n"), reply.headers.get("location", "")[6:]))
+        assert replies[0] == replies[1], path
+        statuses.add(replies[0][0])
+    assert statuses == {200, 301, 404} - ({301} if "index" in options else set())

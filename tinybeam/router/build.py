@@ -70,7 +70,7 @@ def file_routes(mounts: Sequence[Mounting], routes: Sequence[Route]) -> list[Rou
             continue
         _refuse_covered(mount, place, routes)
         handler = file_handler(mount)
-        for text in (mount.prefix, f"{mount.prefix}/{{path:path}}"):
+        for text in (mount.prefix, f"{mount.prefix}/", f"{mount.prefix}/{{path:path}}"):
             name = f"files of {mount.directory}"
             found.append(Route(("GET",), Pattern.parse(text), handler, place, name, plugs=plugs))
     return found
