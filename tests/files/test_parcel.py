@@ -10,21 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tinybeam.files import (
-    CONTENT_MAX,
-    Asked,
-    Cargo,
-    ChangedError,
-    Choice,
-    Opened,
-    Parcel,
-    Root,
-    cargo,
-    locate,
-    open_parcel,
-    pack,
-    parcel,
-)
+from tinybeam.files import Asked, Cargo, ChangedError, Opened, Parcel, Root, cargo, locate, open_parcel, parcel
+from tinybeam.files.parcel import CONTENT_MAX, pack
+from tinybeam.files.siblings import Choice
 from tinybeam.http import FileFields
 from tinybeam.http.file import File
 

@@ -7,30 +7,20 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.conftest import Gate
-from tinybeam.process import GenServer, Stop, self_ref
+from tests.process import supervised
+from tinybeam.process import self_ref
 from tinybeam.process.childspec import ChildSpec, child_spec
 
 
-class Worker(GenServer):
-    """Tells the test when it starts and when it ends, and ends as it is told."""
-
-    trap_exit = True
-
-    def init(self, to: Any, name: str) -> Any:
-        to.send(("started", name))
-        return to, name
-
-    def handle_call(self, message: Any, from_: Any, state: Any) -> Any:
-        return state[1], state
+class Worker(supervised.Worker):
+    """It also says of what it ends, and waits at a gate that it is sent."""
 
     def handle_cast(self, message: Any, state: Any) -> Any:
-        if isinstance(message, Exception):
-            raise message
         if isinstance(message, Gate):
             message.wait()
             state[0].send(("passed", state[1]))
             return state
-        return Stop(message)
+        return super().handle_cast(message, state)
 
     def terminate(self, reason: Any, state: Any) -> None:
         state[0].send(("ended", state[1], reason))

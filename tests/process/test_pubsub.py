@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -39,31 +39,17 @@ class Full(Subscriber):
 
 
 @pytest.fixture
-def start() -> Iterator[Start]:
-    """Starts processes, which have ended when the test has."""
-    started: list[Any] = []
-
-    def start_one(starts: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        started.append(starts(*args, **kwargs))
-        return started[-1]
-
-    yield start_one
-    for ref in reversed(started):
-        exit(ref, "kill")
-
-
-@pytest.fixture
-def events(start: Start) -> Any:
-    return start(PubSub.start, name="events")
+def events(starts: Start) -> Any:
+    return starts(PubSub.start, name="events")
 
 
 def took() -> Any:
     return receive(PATIENCE_S, want=lambda message: type(message) is tuple)
 
 
-def test_a_broadcast_reaches_all_subscribers_of_the_topic_and_nobody_else(start: Start, events: Any) -> None:
-    subscribers = [start(Subscriber.start, self_ref(), "events", "orders") for _ in range(3)]
-    start(Subscriber.start, self_ref(), "events", "bills")
+def test_a_broadcast_reaches_all_subscribers_of_the_topic_and_nobody_else(starts: Start, events: Any) -> None:
+    subscribers = [starts(Subscriber.start, self_ref(), "events", "orders") for _ in range(3)]
+    starts(Subscriber.start, self_ref(), "events", "bills")
     assert PubSub.subscribers("events", "orders") == subscribers
     assert PubSub.broadcast("events", "orders", "paid") == 3
     assert {took() for _ in range(3)} == {(subscriber, "paid") for subscriber in subscribers}
@@ -72,15 +58,15 @@ def test_a_broadcast_reaches_all_subscribers_of_the_topic_and_nobody_else(start:
     assert PubSub.broadcast(events, "nothing", "of interest") == 0
 
 
-def test_messages_of_one_sender_come_in_their_order(start: Start, events: Any) -> None:
-    start(Subscriber.start, self_ref(), "events", "orders")
+def test_messages_of_one_sender_come_in_their_order(starts: Start, events: Any) -> None:
+    starts(Subscriber.start, self_ref(), "events", "orders")
     for number in range(100):
         PubSub.broadcast("events", "orders", number)
     assert [took()[1] for _ in range(100)] == list(range(100))
 
 
-def test_a_broadcast_from_one_goes_to_the_others(start: Start, events: Any) -> None:
-    one, other = (start(Subscriber.start, self_ref(), "events", "orders") for _ in range(2))
+def test_a_broadcast_from_one_goes_to_the_others(starts: Start, events: Any) -> None:
+    one, other = (starts(Subscriber.start, self_ref(), "events", "orders") for _ in range(2))
     assert PubSub.broadcast_from("events", one, "orders", "paid") == 1
     assert took() == (other, "paid")
     assert PubSub.local_broadcast("events", "orders", "all") == 2
@@ -97,19 +83,19 @@ def test_who_subscribes_twice_gets_all_twice_and_unsubscribes_once(events: Any) 
     assert PubSub.broadcast("events", "orders", ("paid",)) == 0
 
 
-def test_a_subscription_ends_with_its_process(start: Start, events: Any) -> None:
-    subscriber = start(Subscriber.start, self_ref(), "events", "orders")
+def test_a_subscription_ends_with_its_process(starts: Start, events: Any) -> None:
+    subscriber = starts(Subscriber.start, self_ref(), "events", "orders")
     subscriber.stop()
     assert PubSub.subscribers("events", "orders") == []
     assert PubSub.broadcast("events", "orders", "paid") == 0
 
 
 def test_a_full_mailbox_costs_nobody_else_and_is_counted(
-    start: Start, events: Any, caplog: pytest.LogCaptureFixture
+    starts: Start, events: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    first = start(Subscriber.start, self_ref(), "events", "orders")
-    start(Full.start, self_ref(), "events", "orders")
-    last = start(Subscriber.start, self_ref(), "events", "orders")
+    first = starts(Subscriber.start, self_ref(), "events", "orders")
+    starts(Full.start, self_ref(), "events", "orders")
+    last = starts(Subscriber.start, self_ref(), "events", "orders")
     with caplog.at_level(logging.WARNING):
         for _ in range(100):
             assert PubSub.broadcast("events", "orders", "paid") == 2
@@ -122,10 +108,10 @@ def test_a_full_mailbox_costs_nobody_else_and_is_counted(
     assert warnings[0].endswith("1 subscribers of orders have full mailboxes and went without a message, 1 in all")
 
 
-def test_there_may_be_several(start: Start, events: Any) -> None:
-    others = start(PubSub.start)
-    start(Subscriber.start, self_ref(), "events", "orders")
-    start(Subscriber.start, self_ref(), others, "orders")
+def test_there_may_be_several(starts: Start, events: Any) -> None:
+    others = starts(PubSub.start)
+    starts(Subscriber.start, self_ref(), "events", "orders")
+    starts(Subscriber.start, self_ref(), others, "orders")
     assert PubSub.broadcast("events", "orders", 1) == PubSub.broadcast(others, "orders", 2) == 1
     assert {took()[1], took()[1]} == {1, 2}
 
@@ -138,22 +124,22 @@ def test_without_a_pubsub_there_is_nothing_to_subscribe_to() -> None:
         PubSub.broadcast("nobody's", "orders", "paid")
 
 
-def test_when_it_fails_its_subscribers_end_too(start: Start, events: Any) -> None:
-    subscriber = start(Subscriber.start_link, self_ref(), "events", "orders")
+def test_when_it_fails_its_subscribers_end_too(starts: Start, events: Any) -> None:
+    subscriber = starts(Subscriber.start_link, self_ref(), "events", "orders")
     exit(events, "kill")
     ended = receive(PATIENCE_S, want=lambda message: type(message) is Exit)
     assert ended == (subscriber, "killed")
 
 
-def test_ten_thousand_subscribers_get_it(start: Start, events: Any) -> None:
+def test_ten_thousand_subscribers_get_it(starts: Start, events: Any) -> None:
     for _ in range(10_000):
-        start(Subscriber.start, self_ref(), "events", "orders")
+        starts(Subscriber.start, self_ref(), "events", "orders")
     assert PubSub.broadcast("events", "orders", "paid") == 10_000
     assert len({took()[0] for _ in range(10_000)}) == 10_000
 
 
-def test_who_comes_and_goes_meanwhile_disturbs_no_broadcast(start: Start, events: Any) -> None:
-    steady = start(Subscriber.start, self_ref(), "events", "orders")
+def test_who_comes_and_goes_meanwhile_disturbs_no_broadcast(starts: Start, events: Any) -> None:
+    steady = starts(Subscriber.start, self_ref(), "events", "orders")
     over = threading.Event()
 
     def come_and_go() -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from tinybeam import Router
 from tinybeam.errors import ConfigError
-from tinybeam.router.static import HIDDEN, PASS, PRECOMPRESSED, Mount
+from tinybeam.files import STATIC_HIDDEN, STATIC_PASS, STATIC_PRECOMPRESSED
+from tinybeam.router.static import Mount
 
 
 def mount_of(prefix: Any, directory: Any, **options: Any) -> Mount:
@@ -32,7 +33,7 @@ def test_a_mount_in_the_engines_terms(tmp_path: Path) -> None:
         missing="next",
     )
     fields = b"X-A: b\r\nCache-Control: no-cache\r\n"
-    assert given == ("", str(tmp_path), None, fields, HIDDEN | PRECOMPRESSED | PASS)
+    assert given == ("", str(tmp_path), None, fields, STATIC_HIDDEN | STATIC_PRECOMPRESSED | STATIC_PASS)
 
 
 @pytest.mark.parametrize("prefix", ["assets", "/assets/", "//", "/a//b", "/ö", "/a b", "/a%20b", "/{x}", "", "/a?b", 7])

@@ -8,16 +8,25 @@ Never: a socket, or who asks.
 from tinybeam.files.asked import Asked
 from tinybeam.files.cargo import Cargo, ChangedError
 from tinybeam.files.locate import Opened, Root, read_name, resolved
-from tinybeam.files.mounts import Mount, Mounts
-from tinybeam.files.parcel import CONTENT_MAX, Parcel, open_parcel, pack
-from tinybeam.files.siblings import Choice, open_best
+from tinybeam.files.mounts import (
+    STATIC_FIELD_BYTES_MAX,
+    STATIC_HIDDEN,
+    STATIC_PASS,
+    STATIC_PRECOMPRESSED,
+    Mount,
+    Mounts,
+)
+from tinybeam.files.parcel import Parcel, open_parcel
+from tinybeam.files.siblings import open_best
 
 __all__ = [
-    "CONTENT_MAX",
+    "STATIC_FIELD_BYTES_MAX",
+    "STATIC_HIDDEN",
+    "STATIC_PASS",
+    "STATIC_PRECOMPRESSED",
     "Asked",
     "Cargo",
     "ChangedError",
-    "Choice",
     "Mount",
     "Mounts",
     "Opened",
@@ -25,7 +34,6 @@ __all__ = [
     "Root",
     "open_best",
     "open_parcel",
-    "pack",
     "read_name",
     "resolved",
 ]

@@ -25,13 +25,12 @@ class ChangedError(OSError):
 class Reading:
     """The octets of an answer, in parts; the descriptor stays the caller's."""
 
-    __slots__ = ("_done", "_fd", "_left", "_segments", "_stat")
+    __slots__ = ("_done", "_fd", "_segments", "_stat")
 
     def __init__(self, fd: int, stat: os.stat_result, segments: Sequence[Segment]) -> None:
         self._fd = fd
         self._stat = stat
         self._segments = list(segments)
-        self._left = sum(one.octets if isinstance(one, Span) else len(one) for one in segments)
         self._done = 0
 
     def take(self) -> bytes:
@@ -40,12 +39,11 @@ class Reading:
             return b""
         segment = self._segments[0]
         octets = segment if isinstance(segment, bytes) else self._read(segment)
-        self._left -= len(octets)
         self._done += len(octets)
         if isinstance(segment, bytes) or self._done == segment.octets:
             del self._segments[0]
             self._done = 0
-        if self._left == 0 and not is_whole(os.fstat(self._fd), self._stat):
+        if not self._segments and not is_whole(os.fstat(self._fd), self._stat):
             raise ChangedError("the file was changed while it was sent")
         return octets
 

@@ -7,7 +7,6 @@ Never: sends; asks a handler.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 from typing import Final
@@ -20,10 +19,10 @@ from tinybeam.files.siblings import Choice, open_best
 from tinybeam.http import FileFields, refusal_of
 
 # Of native/include/tinybeam.h: TB_STATIC_...
-_HIDDEN: Final = 1
-_PRECOMPRESSED: Final = 2
-_PASS: Final = 4
-_FIELD_BYTES_MAX: Final = 1024
+STATIC_HIDDEN: Final = 1
+STATIC_PRECOMPRESSED: Final = 2
+STATIC_PASS: Final = 4
+STATIC_FIELD_BYTES_MAX: Final = 1024
 _PLAIN: Final = b"Content-Type: text/plain; charset=utf-8\r\n"
 # With an empty component "//host" would become a Location elsewhere.
 _PREFIX: Final = re.compile(rb"(?:/[^/]+)*")
@@ -53,13 +52,13 @@ class Mount:
             return _redirect(path, query) if opened is None else self._pack(opened, asked)
         except OSError as error:
             told = refusal_of(error)
-            if self._flags & _PASS and told is not None and told.status == 404:
+            if self._flags & STATIC_PASS and told is not None and told.status == 404:
                 return None
             return _refuse(told)
 
     def _open(self, path: bytes) -> Opened | None:
         """None for a directory whose path lacks the slash at its end."""
-        named = read_name(path[len(self.prefix) :], hidden=bool(self._flags & _HIDDEN))
+        named = read_name(path[len(self.prefix) :], hidden=bool(self._flags & STATIC_HIDDEN))
         if named is None or (named.slash and self._index is None):
             raise FileNotFoundError(2, os.strerror(2), os.fsdecode(path))
         name = named.name
@@ -74,7 +73,7 @@ class Mount:
             return None
 
     def _pack(self, opened: Opened, asked: Asked) -> Parcel:
-        negotiated = bool(self._flags & _PRECOMPRESSED)
+        negotiated = bool(self._flags & STATIC_PRECOMPRESSED)
         choice = open_best(self._root, opened, asked) if negotiated else Choice(opened)
         return pack(choice, os.fsdecode(opened.name), asked, self._fields, negotiated=negotiated)
 
@@ -91,7 +90,7 @@ class Mounts:
         to be sent. Raises OSError when there is no such directory."""
         octets = prefix.encode()
         odd = _PREFIX.fullmatch(octets) is None or any(mount.prefix == octets for mount in self._mounts)
-        if odd or len(fields) > _FIELD_BYTES_MAX:
+        if odd or len(fields) > STATIC_FIELD_BYTES_MAX:
             return False
         self._mounts.append(Mount(octets, directory, index, fields, flags))
         self._mounts.sort(key=lambda mount: len(mount.prefix), reverse=True)
@@ -107,8 +106,7 @@ class Mounts:
     def close(self) -> None:
         """Lets go of every directory."""
         for mount in self._mounts:
-            with contextlib.suppress(OSError):
-                mount.close()
+            mount.close()
 
 
 def _redirect(path: bytes, query: bytes | None) -> Parcel:

@@ -13,16 +13,19 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal, NamedTuple
 
 from tinybeam.errors import ConfigError, HTTPError
-from tinybeam.files import Root, read_name, resolved
+from tinybeam.files import (
+    STATIC_FIELD_BYTES_MAX,
+    STATIC_HIDDEN,
+    STATIC_PASS,
+    STATIC_PRECOMPRESSED,
+    Root,
+    read_name,
+    resolved,
+)
 from tinybeam.http import Response, check_file_field, field_octets_of, is_missing
 from tinybeam.router.plug import Plug
 
-HIDDEN: Final = 1
-PRECOMPRESSED: Final = 2
-PASS: Final = 4
-
 IMMUTABLE: Final = "public, max-age=31536000, immutable"
-FIELD_BYTES_MAX: Final = 1024
 
 _PREFIX: Final = re.compile(r"(/[A-Za-z0-9\-._~!$&'()*+,;=:@]+)*")
 
@@ -41,7 +44,7 @@ class Mount(NamedTuple):
     @property
     def passes(self) -> bool:
         """Whether what is not found goes on to the router."""
-        return bool(self.flags & PASS)
+        return bool(self.flags & STATIC_PASS)
 
     def covers(self, path: str) -> bool:
         """Whether a path is beneath it.
@@ -95,9 +98,13 @@ def mount_of(
             check_file_field(name, value)
     except (TypeError, ValueError) as error:
         raise ConfigError(f"{place}: {error}") from None
-    if len(fields) > FIELD_BYTES_MAX:
-        raise ConfigError(f"{place}: the headers have {len(fields)} octets; {FIELD_BYTES_MAX} are allowed")
-    flags = (HIDDEN if hidden else 0) | (PRECOMPRESSED if precompressed else 0) | (PASS if missing == "next" else 0)
+    if len(fields) > STATIC_FIELD_BYTES_MAX:
+        raise ConfigError(f"{place}: the headers have {len(fields)} octets; {STATIC_FIELD_BYTES_MAX} are allowed")
+    flags = (
+        (STATIC_HIDDEN if hidden else 0)
+        | (STATIC_PRECOMPRESSED if precompressed else 0)
+        | (STATIC_PASS if missing == "next" else 0)
+    )
     return Mount(prefix, found, index, fields, flags)
 
 
@@ -105,8 +112,8 @@ def file_handler(mount: Mount) -> Callable[..., Response]:
     """A handler for `{path:path}` beneath the mount, for where plugs come first, or no engine serves."""
     lines = mount.fields.decode("latin-1").split("\r\n")[:-1]
     fields = {key: value for key, _, value in (line.partition(": ") for line in lines)}
-    hidden = bool(mount.flags & HIDDEN)
-    precompressed = bool(mount.flags & PRECOMPRESSED)
+    hidden = bool(mount.flags & STATIC_HIDDEN)
+    precompressed = bool(mount.flags & STATIC_PRECOMPRESSED)
 
     def static_file(request: Any, path: str = "") -> Response:
         named = read_name(request.path_raw[len(mount.prefix) :].encode("latin-1"), hidden=hidden)

@@ -97,7 +97,7 @@ class LocalClient(Client):
         if mount is None:
             return None
         head = request.method == "HEAD"
-        query = None if request.query_raw is None else request.query_raw.encode()
+        query = None if request.query_raw is None else request.query_raw.encode("utf-8", "replace")
         parcel = mount.answer(octets, query, Asked.read(request.fields_raw, head=head))
         return None if parcel is None else _unpacked(request, parcel)
 
